@@ -1,0 +1,1 @@
+"""The code of the course: one module a chapter, and a few that all chapters share."""

@@ -36,8 +36,7 @@ def setup() -> None:
     """Prepare the kernel for a notebook of the book; prints nothing when all is well.
 
     Sets the figure style. On Colab it also installs the small packages that are
-    missing (without their dependencies, so nothing that Colab ships is replaced) and
-    allows the explorers to be shown.
+    missing, without their dependencies, so that nothing that Colab ships is replaced.
 
     Raises:
         ModuleNotFoundError: a package is missing and cannot be installed.
@@ -54,7 +53,3 @@ def setup() -> None:
             f"the notebook needs {', '.join(missing)}: run "
             f"'python -m pip install {' '.join(missing)}' and restart the kernel"
         )
-    if on_colab():
-        from google.colab import output
-
-        output.enable_custom_widget_manager()

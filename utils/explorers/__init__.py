@@ -1,0 +1,60 @@
+"""Explorers: figures that the reader can play with, with or without a kernel.
+
+An explorer is one anywidget. Its picture and its arithmetic live in one ES module,
+`NAME.js` beside this file, which runs unchanged in Jupyter, on Colab and, mounted by the
+website itself, on a static page. Where no script runs (GitHub, print, a reader without
+JavaScript) a still picture and a sentence stand in its place.
+"""
+
+from pathlib import Path
+
+import anywidget
+
+from utils import plotting
+
+FOLDER = Path(__file__).parent
+
+
+def _source(kind: str, name: str) -> str:
+    """The shared part and the explorer's own part of a `.js` or `.css` source."""
+    files = [FOLDER / f"common.{kind}", FOLDER / f"{name}.{kind}"]
+    return "\n".join(f.read_text(encoding="utf-8") for f in files if f.exists())
+
+
+class Explorer(anywidget.AnyWidget):
+    """Base of all explorers.
+
+    A subclass sets `name` (its files are `name.js` and, if it needs one, `name.css`),
+    `title`, and `description`: one sentence that tells a reader who cannot run scripts
+    what there is to see. Traits tagged `sync=True` are shared with the ES module.
+    It implements `still`.
+    """
+
+    name = ""
+    title = ""
+    description = ""
+
+    def __init_subclass__(cls, **kwargs):
+        if not (cls.name and cls.title and cls.description):
+            raise TypeError(f"{cls.__name__} must set name, title and description")
+        if not (FOLDER / f"{cls.name}.js").exists():
+            raise TypeError(f"{cls.__name__}: there is no {cls.name}.js in {FOLDER}")
+        cls._esm = _source("js", cls.name)
+        cls._css = _source("css", cls.name)
+        super().__init_subclass__(**kwargs)
+
+    def still(self):
+        """The Matplotlib figure that stands in where no script runs."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        text = f"{self.title}. {self.description}"
+        figure = self.still()
+        svg = plotting.to_svg(figure, text)
+        plotting.plt.close(figure)
+        data = {**data, "image/svg+xml": svg, "text/plain": text}
+        return data, {**metadata, "image/svg+xml": {"alt": text}}

@@ -1,0 +1,186 @@
+"""Execute notebooks and write their outputs back, the same bytes every time.
+
+    python book/tools/outputs.py                                 all chapters
+    python book/tools/outputs.py chapters/02-mlp-backprop.ipynb  some
+
+Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a time.
+A notebook that raises, writes to stderr or leaves a progress bar is reported and its
+file is left as it was. What differs from run to run without meaning anything is
+normalised: widget identifiers, the kernel's versions, how text was cut into pieces.
+"""
+
+import argparse
+import multiprocessing
+import os
+import re
+import sys
+import time
+import uuid
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+LANGUAGE_INFO = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
+SECONDS_PER_CELL = 300
+
+
+class OutputError(Exception):
+    """A notebook whose outputs must not be committed."""
+
+
+def execute(path: Path) -> nbformat.NotebookNode:
+    """Run the notebook at `path` in a fresh kernel, in its own folder.
+
+    Raises:
+        OutputError: a cell raised or ran longer than SECONDS_PER_CELL.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=SECONDS_PER_CELL,
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise OutputError(str(error).strip()) from None
+    return notebook
+
+
+def normalise(notebook: nbformat.NotebookNode) -> None:
+    """Make the outputs of `notebook` depend on nothing but its code.
+
+    Raises:
+        OutputError: something on stderr, or a progress bar, whose times would differ.
+    """
+    widgets = notebook.metadata.get("widgets", {}).get(STATE, {})
+    state = widgets.get("state", {})
+    names = {}  # model id of this run -> the same in every run
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        shown = 0
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                raise OutputError(f"cell '{cell.id}' writes to stderr:\n{output.text}")
+            view = output.get("data", {}).get(VIEW)
+            if view is None:
+                continue
+            for model in reachable(view["model_id"], state):
+                if "Progress" in state[model].get("model_name", ""):
+                    raise OutputError(
+                        f"cell '{cell.id}' leaves a progress bar, whose times differ "
+                        "from run to run: switch it off in the notebook"
+                    )
+                if model not in names:
+                    names[model] = stable_id(cell.id, shown)
+                    shown += 1
+            if view["model_id"] not in names:
+                raise OutputError(
+                    f"cell '{cell.id}' shows a widget that is closed at the end (a "
+                    "progress bar, perhaps): switch it off in the notebook"
+                )
+            view["model_id"] = names[view["model_id"]]
+    notebook.metadata.pop("widgets", None)
+    if names:
+        kept = {new: rename(state[old], names) for old, new in names.items()}
+        notebook.metadata["widgets"] = {STATE: {**widgets, "state": kept}}
+    notebook.metadata["kernelspec"] = KERNELSPEC
+    notebook.metadata["language_info"] = LANGUAGE_INFO
+
+
+def stable_id(cell_id: str, k: int) -> str:
+    """The identifier of the k-th widget model first shown by a cell."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{cell_id}/{k}").hex
+
+
+def reachable(model: str, state: dict) -> list[str]:
+    """`model` and every model that it refers to, in an order of its own state."""
+    found, waiting = [], [model]
+    while waiting:
+        model = waiting.pop(0)
+        if model in state and model not in found:
+            found.append(model)
+            waiting += references(state[model].get("state", {}))
+    return found
+
+
+def references(value) -> list[str]:
+    """The models that a piece of widget state refers to."""
+    if isinstance(value, dict):
+        return [r for key in sorted(value) for r in references(value[key])]
+    if isinstance(value, list):
+        return [r for item in value for r in references(item)]
+    return re.findall(r"\AIPY_MODEL_(.+)", value) if isinstance(value, str) else []
+
+
+def rename(value, names: dict):
+    """`value` with its references to models replaced."""
+    if isinstance(value, dict):
+        return {key: rename(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rename(item, names) for item in value]
+    if isinstance(value, str) and value.startswith("IPY_MODEL_"):
+        return "IPY_MODEL_" + names.get(value[10:], value[10:])
+    return value
+
+
+def rewrite(path: Path) -> str:
+    """Execute the notebook at `path` and replace its file; what to tell about it."""
+    start = time.perf_counter()
+    try:
+        notebook = execute(path)
+        normalise(notebook)
+    except OutputError as error:
+        return f"FAILED {path.name}: {error}"
+    text = nbformat.writes(notebook) + "\n"
+    seconds = time.perf_counter() - start
+    if text == path.read_text(encoding="utf-8"):
+        return f"{path.name}: {seconds:.1f} s, outputs as they were"
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+    return f"{path.name}: {seconds:.1f} s, outputs changed"
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebook", nargs="*", type=Path, help="default: all chapters")
+    chosen = parser.parse_args(arguments).notebook
+    chosen = chosen or sorted(ROOT.glob("chapters/*.ipynb"))
+    for path in chosen:
+        if path.suffix != ".ipynb" or not path.is_file():
+            parser.error(f"{path} is no notebook")
+    # One thread a kernel, as in the tests: torch's last digits depend on their number.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    # The kernel of this environment, whatever else is installed for this user.
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    spawn = multiprocessing.get_context("spawn")
+    failed = False
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        for line in pool.map(rewrite, [path.resolve() for path in chosen]):
+            print(line, flush=True)
+            failed |= line.startswith("FAILED")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

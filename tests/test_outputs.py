@@ -1,0 +1,80 @@
+"""Committed outputs are a function of the notebook: same code, same bytes."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from book.tools import outputs
+
+WIDGET = """\
+import ipywidgets
+unseen = ipywidgets.IntSlider()
+box = ipywidgets.HBox([ipywidgets.IntSlider(value=3), ipywidgets.Label("three")])
+box"""
+
+
+def write(path, *sources, **metadata):
+    cells = [new_markdown_cell("# 1 Title", id="title")]
+    cells += [new_code_cell(s, id=f"cell-{k}") for k, s in enumerate(sources)]
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
+    return path
+
+
+def test_twice_the_same_bytes(tmp_path):
+    path = write(tmp_path / "a.ipynb", "print(1 + 1)", WIDGET, "box", accelerator="GPU")
+    assert outputs.main([str(path)]) == 0
+    first = path.read_bytes()
+    assert outputs.main([str(path)]) == 0
+    assert path.read_bytes() == first
+    assert first.endswith(b"}\n")
+
+    notebook = nbformat.read(path, as_version=4)
+    assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2, 3]
+    assert notebook.cells[1].outputs[0].text == "2\n"
+    assert all(c.metadata == {} for c in notebook.cells)
+    assert notebook.metadata.accelerator == "GPU"
+    assert notebook.metadata.kernelspec == outputs.KERNELSPEC
+    assert "version" not in notebook.metadata.language_info
+    # Shown twice, kept once; what is not shown is not kept; references hold.
+    views = [c.outputs[0].data[outputs.VIEW].model_id for c in notebook.cells[2:]]
+    state = notebook.metadata.widgets[outputs.STATE].state
+    assert views[0] == views[1]
+    kinds = sorted(m.model_name for m in state.values())
+    assert kinds.count("IntSliderModel") == 1
+    assert "LabelModel" in kinds
+    box = state[views[0]].state
+    assert [state[c[10:]].model_name for c in box.children] == [
+        "IntSliderModel",
+        "LabelModel",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import sys\nprint('oops', file=sys.stderr)", "'cell-0' writes to stderr"),
+        ("raise KeyError('gone')", "KeyError"),
+        ("from tqdm.auto import tqdm\nfor _ in tqdm([1]): pass", "progress bar"),
+        ("from tqdm.auto import trange\nfor _ in trange(2, leave=False): pass", "bar"),
+    ],
+)
+def test_a_faulty_notebook_is_reported_and_left_alone(tmp_path, source, message):
+    path = write(tmp_path / "a.ipynb", source)
+    before = path.read_bytes()
+    told = outputs.rewrite(path)
+    assert told.startswith("FAILED a.ipynb")
+    assert message in told
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.ipynb"]
+
+
+def test_failure_is_the_exit_status(tmp_path, capsys):
+    path = write(tmp_path / "a.ipynb", "1 / 0")
+    assert outputs.main([str(path)]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_no_notebook(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        outputs.main([str(tmp_path / "b.ipynb")])
+    assert "is no notebook" in capsys.readouterr().err

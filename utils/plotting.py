@@ -1,9 +1,9 @@
 """One look for every figure of the book.
 
-Figures are published as SVG. The colours below hold at least 3:1 contrast on white and
-on near-black and stay apart for colour-blind readers (after Okabe and Ito). Black, white
-and the greys are sentinels: the website replaces them by the page's own text, background
-and line colours, so that a figure belongs to the page in light and in dark mode.
+Figures are published as SVG. The colours below hold at least 3:1 contrast on white
+and on near-black and stay apart for colour-blind readers (after Okabe and Ito). Black,
+white and the greys are sentinels: the website replaces them by the page's own text,
+background and line colours, so that a figure belongs to the page in light and dark.
 """
 
 import io

@@ -1,9 +1,9 @@
 """Explorers: figures that the reader can play with, with or without a kernel.
 
 An explorer is one anywidget. Its picture and its arithmetic live in one ES module,
-`NAME.js` beside this file, which runs unchanged in Jupyter, on Colab and, mounted by the
-website itself, on a static page. Where no script runs (GitHub, print, a reader without
-JavaScript) a still picture and a sentence stand in its place.
+`NAME.js` beside this file, which runs unchanged in Jupyter, on Colab and, mounted by
+the website itself, on a static page. Where no script runs (GitHub, print, a reader
+without JavaScript) a still picture and a sentence stand in its place.
 """
 
 from pathlib import Path

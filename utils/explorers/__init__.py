@@ -39,8 +39,9 @@ class Explorer(anywidget.AnyWidget):
             raise TypeError(f"{cls.__name__} must set name, title and description")
         if not (FOLDER / f"{cls.name}.js").exists():
             raise TypeError(f"{cls.__name__}: there is no {cls.name}.js in {FOLDER}")
-        cls._esm = _source("js", cls.name)
-        cls._css = _source("css", cls.name)
+        if "_esm" not in cls.__dict__:  # anywidget subclasses again, with traits
+            cls._esm = _source("js", cls.name)
+            cls._css = _source("css", cls.name)
         super().__init_subclass__(**kwargs)
 
     def still(self):

@@ -1,0 +1,196 @@
+"""The book's Sphinx extension: its theme, formulas, figures and explorers.
+
+Sphinx loads it as `book.site.extension` (see _config.yml). The pages it writes ask no
+other host for anything and carry no script but the book's own.
+"""
+
+import hashlib
+import os
+import posixpath
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+from book.site import figures, formulas, notebooks
+from book.tools import vendor
+
+LOGGER = logging.getLogger(__name__)
+HERE = Path(__file__).parent
+FIGURES = "_static/figures"
+# Changes with every file of the site: pages are written anew, and browsers ask again.
+VERSION = hashlib.sha256(
+    b"".join(f.read_bytes() for f in sorted(HERE.rglob("*.*")) if f.suffix != ".pyc")
+).hexdigest()[:8]
+
+
+def up(docname: str) -> str:
+    """Relative address of the site's root, from a page."""
+    return posixpath.relpath(".", posixpath.dirname(docname) or ".")
+
+
+def read_source(app, docname, source):
+    """Turn a notebook's figures and explorers into HTML before it is parsed."""
+    app.env.book_files.pop(docname, None)
+    if not str(app.env.doc2path(docname)).endswith(".ipynb"):
+        return
+    address = f"{up(docname)}/{FIGURES}"
+    try:
+        source[0], files = notebooks.prepare(source[0], address)
+    except ValueError as error:
+        raise ExtensionError(f"{docname}: {error}") from error
+    app.env.book_files[docname] = files
+
+
+class AnchorsOfHtml(SphinxTransform):
+    """Lets links find the anchors that a page has as HTML: <a id="rosenblatt1958"></a>.
+
+    That is how they are written so that they also work on GitHub and in Jupyter.
+    """
+
+    default_priority = 870  # before MyST looks for the targets of links
+
+    def apply(self, **kwargs):
+        slugs = dict(getattr(self.document, "myst_slugs", {}))
+        for node in self.document.findall(nodes.raw):
+            for name in re.findall(r"""\bid=["']([^"']+)["']""", node.astext()):
+                slugs.setdefault(name, (node.line or 0, name, name))
+        self.document.myst_slugs = slugs
+        self.env.metadata[self.env.docname]["myst_slugs"] = slugs
+
+
+def inline_drawings(app, doctree, docname):
+    """Inline the SVG drawings of the pages, as the figures of notebooks are."""
+    for count, node in enumerate(list(doctree.findall(nodes.image)), start=1):
+        if not node["uri"].endswith(".svg"):
+            continue
+        svg = Path(app.srcdir, node["uri"]).read_text(encoding="utf-8")
+        files = app.env.book_files.setdefault(docname, {})
+        address = f"{up(docname)}/{FIGURES}"
+        alt = " ".join(node.get("alt", "").split())
+        markup = figures.figure(svg, alt, f"d{count}-", files, address)
+        node.replace_self(nodes.raw("", markup, format="html"))
+
+
+def box_tables(app, doctree, docname):
+    """Give each table a box of its own to scroll in."""
+    for table in list(doctree.findall(nodes.table)):
+        box = nodes.container("", classes=["table-box"])
+        table.replace_self(box)
+        box.append(table)
+
+
+def describe(doctree) -> str:
+    """The first sentences of a page, for search engines: at most 160 characters."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if not isinstance(paragraph.parent, nodes.section):
+            continue
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 40:
+            break
+    else:
+        return ""
+    if len(text) <= 160:
+        return text
+    return text[:159].rsplit(" ", 1)[0].rstrip(",;:—–-") + "…"
+
+
+def add_context(app, pagename, templatename, context, doctree):
+    """What the templates of the theme need to know about a page."""
+    options = app.config.html_theme_options
+    repository = options.get("repository_url", "").rstrip("/")
+    branch = options.get("repository_branch", "main")
+    colab = options.get("launch_buttons", {}).get("colab_url", "").rstrip("/")
+    body = context.get("body") or ""
+    source = ""
+    if doctree is not None:
+        source = os.path.relpath(app.env.doc2path(pagename), app.srcdir)
+        source = source.replace(os.sep, "/")
+    context["book"] = {
+        "repository": repository,
+        "source": f"{repository}/blob/{branch}/{source}" if source else "",
+        "notebook": source.endswith(".ipynb"),
+        "colab": repository.replace("https://github.com", f"{colab}/github")
+        + f"/blob/{branch}/{source}",
+        "description": describe(doctree) if doctree is not None else "",
+        "math": 'class="katex' in body,
+        "explorers": 'class="explorer"' in body,
+        "search": pagename == "search",
+        "version": VERSION,
+    }
+    # Sphinx and its extensions offer more than the pages use.
+    wanted = {"documentation_options.js", "doctools.js"} if pagename == "search" else {}
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if posixpath.basename(str(getattr(script, "filename", ""))) in wanted
+    ]
+    context["css_files"] = []
+
+
+def write_files(app, error):
+    """Write what the pages refer to, and remove what none of them does."""
+    formulas.PAINTER.close()
+    if error is not None or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    formulas.write_assets(static)
+    folder = Path(app.outdir, FIGURES)
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = {}
+    for files in app.env.book_files.values():
+        wanted.update(files)
+    for old in folder.iterdir():
+        if old.name not in wanted:
+            old.unlink()
+    for name, content in wanted.items():
+        data = content if isinstance(content, bytes) else content.encode("utf-8")
+        (folder / name).write_bytes(data)
+    home = f"{app.config.master_doc}.html"
+    Path(app.outdir, "index.html").write_text(
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{app.config.html_title}</title>"
+        f'<meta http-equiv="refresh" content="0; url={home}"></head>'
+        f'<body><p><a href="{home}">{app.config.html_title}</a></p></body></html>\n',
+        encoding="utf-8",
+    )
+    for pattern in ("*.css", "*.png", "sphinx_highlight.js"):
+        for unused in static.glob(pattern):
+            unused.unlink()
+
+
+def start(app):
+    if not hasattr(app.env, "book_files"):
+        app.env.book_files = {}
+    try:
+        vendor.fetch(vendor.KATEX)
+    except vendor.VendorError as error:
+        raise ExtensionError(str(error)) from None
+
+
+def forget(app, env, docname):
+    env.book_files.pop(docname, None)
+
+
+def setup(app):
+    app.add_transform(AnchorsOfHtml)
+    app.add_html_theme("book", str(HERE / "theme"))
+    app.add_html_math_renderer(
+        "katex",
+        inline_renderers=(formulas.visit_inline, None),
+        block_renderers=(formulas.visit_display, None),
+    )
+    # Settings that Jupyter Book passes on for extensions that this book does without.
+    for name in ("comments_config",):
+        app.add_config_value(name, {}, "")
+    app.connect("builder-inited", start)
+    app.connect("env-purge-doc", forget)
+    app.connect("source-read", read_source)
+    app.connect("doctree-resolved", inline_drawings)
+    app.connect("doctree-resolved", box_tables)
+    app.connect("html-page-context", add_context, priority=900)
+    app.connect("build-finished", write_files)
+    return {"version": VERSION, "env_version": int(VERSION, 16)}

@@ -1,0 +1,127 @@
+"""Figures become part of the page: they follow its colours and keep their words.
+
+`utils.plotting` draws with four sentinel colours for text, background, lines and
+secondary text. Inlined into the page, they become CSS variables of the theme. A figure
+too big for that is written to two files, one for light and one for dark mode.
+"""
+
+import hashlib
+import html
+import re
+
+from utils import plotting
+
+# Figures above this many characters are files of their own, loaded when they are near.
+MOST_INLINE = 200_000
+SENTINELS = {
+    plotting.INK: ("ink", "#1f2328", "#e6e9ee"),
+    plotting.PAPER: ("paper", "#ffffff", "#14181e"),
+    plotting.LINE: ("line", "#d0d7de", "#444d58"),
+    plotting.MUTED: ("fig-muted", "#6e7781", "#98a2ae"),
+    "#000000": ("ink", "#1f2328", "#e6e9ee"),
+}
+STYLE = re.compile(r'style="([^"]*)"')
+NUMBER = re.compile(r"-?\d+\.\d{3,}")
+
+
+def paint(svg: str, colour) -> str:
+    """Replace the sentinels in all style attributes by `colour(name, light, dark)`."""
+
+    def style(match):
+        text = match[1]
+        for sentinel, names in SENTINELS.items():
+            text = re.sub(re.escape(sentinel) + r"\b", colour(*names), text, flags=re.I)
+        return f'style="{text}"'
+
+    return STYLE.sub(style, svg)
+
+
+def rename_ids(svg: str, prefix: str) -> str:
+    """Make the ids of a figure unique on its page."""
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}\1"', svg)
+    svg = re.sub(r'((?:xlink:)?href)="#([^"]+)"', rf'\1="#{prefix}\2"', svg)
+    return re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}\1)", svg)
+
+
+def slim(svg: str) -> str:
+    """Drop what a page does not need: comments, metadata, digits beyond 1/100 point."""
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    # A rule for "*" would reach the whole page; its two properties are inherited.
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.S)
+    svg = re.sub(r"<defs>\s*</defs>", "", svg)
+    svg = re.sub(
+        r'\b(d|points)="([^"]*)"',
+        lambda m: '{}="{}"'.format(
+            m[1],
+            NUMBER.sub(
+                lambda n: f"{float(n[0]):.2f}".rstrip("0").rstrip("."),
+                " ".join(m[2].split()),
+            ),
+        ),
+        svg,
+    )
+    svg = svg.replace("xlink:href", "href")
+    return re.sub(r">\s+<", ">\n<", svg).strip()
+
+
+def head(svg: str) -> tuple[str, float, float]:
+    """The viewBox of an SVG, and its size in CSS pixels."""
+    tag = svg[: svg.index(">")]
+    box = re.search(r'viewBox="([^"]+)"', tag)
+    sizes = {}
+    for side in ("width", "height"):
+        match = re.search(rf'\b{side}="([\d.]+)(pt|px|)"', tag)
+        if match:
+            sizes[side] = float(match[1]) * (4 / 3 if match[2] == "pt" else 1)
+    if box is None:
+        box = f"0 0 {sizes['width']:g} {sizes['height']:g}"
+    else:
+        box = box[1]
+    _, _, width, height = map(float, box.split())
+    return box, sizes.get("width", width), sizes.get("height", height)
+
+
+def words(svg: str, metadata: dict | None = None, plain: str = "") -> str:
+    """The alternative text of a figure, wherever it was kept."""
+    alt = ((metadata or {}).get("image/svg+xml") or {}).get("alt")
+    title = re.search(r"<title>(.*?)</title>", svg, flags=re.S)
+    text = alt or (html.unescape(title[1]) if title else plain)
+    return " ".join(text.split())
+
+
+def figure(svg: str, alt: str, prefix: str, files: dict[str, str], to_files) -> str:
+    """The HTML of a figure.
+
+    Args:
+        svg: the picture.
+        alt: its alternative text.
+        prefix: for its ids, unique on the page.
+        files: receives name → text of the files that a big figure needs.
+        to_files: the relative address of the folder of those files.
+    """
+    svg = svg[svg.index("<svg") :]
+    box, width, height = head(svg)
+    svg = slim(re.sub(r"<title>.*?</title>", "", svg, count=1, flags=re.S))
+    alt = html.escape(alt)
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    if len(svg) <= MOST_INLINE:
+        svg = rename_ids(paint(svg, lambda name, *_: f"var(--{name})"), prefix)
+        tag = f'<svg class="plot" role="img" aria-label="{alt}" viewBox="{box}" {size}>'
+        return '<div class="figure">' + re.sub(r"^<svg[^>]*>", tag, svg) + "</div>"
+    images = []
+    for mode, pick in (("light", 1), ("dark", 2)):
+        text = paint(svg, lambda *names, pick=pick: names[pick])
+        text = re.sub(
+            r"^<svg[^>]*>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} '
+            'stroke-linejoin="round">',
+            text,
+        )
+        name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.svg"
+        files[name] = text
+        images.append(
+            f'<img class="plot {mode}-only" loading="lazy" src="{to_files}/{name}" '
+            f'alt="{alt}" {size}>'
+        )
+    return '<div class="figure">' + "".join(images) + "</div>"

@@ -1,0 +1,137 @@
+"""Notebooks on their way into the site: figures and explorers become plain HTML.
+
+Done on the notebook's JSON before it is parsed; the file itself stays as it is, and so
+does the copy that the reader downloads.
+"""
+
+import base64
+import hashlib
+import html
+import json
+
+from book.site import figures
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+# Parts of a widget's state that only a kernel needs.
+FOR_THE_KERNEL = ("layout", "tabbable", "tooltip", "style")
+PNG = "image/png"
+SVG = "image/svg+xml"
+
+
+def text_of(value) -> str:
+    """A notebook stores text as a string or as a list of lines."""
+    return value if isinstance(value, str) else "".join(value)
+
+
+def embed(value) -> str:
+    """JSON that can stand inside a script element."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).replace(
+        "<", "\\u003c"
+    )
+
+
+class Page:
+    """The outputs of one notebook, turned into HTML one after the other.
+
+    Attributes:
+        files: name → content of the files that its figures need.
+    """
+
+    def __init__(self, notebook: dict, to_files: str):
+        widgets = notebook.get("metadata", {}).pop("widgets", {})
+        self.state = widgets.get(STATE, {}).get("state", {})
+        self.to_files = to_files
+        self.files = {}
+        self.count = 0
+        self.sources = set()
+
+    def figure(self, svg: str, alt: str) -> str:
+        self.count += 1
+        return figures.figure(svg, alt, f"f{self.count}-", self.files, self.to_files)
+
+    def picture(self, png: str, alt: str) -> str:
+        """A bitmap becomes a file of its own."""
+        data = base64.b64decode(png)
+        name = f"{hashlib.sha256(data).hexdigest()[:16]}.png"
+        self.files[name] = data
+        return (
+            f'<div class="figure"><img class="plot" loading="lazy" '
+            f'src="{self.to_files}/{name}" alt="{html.escape(alt)}"></div>'
+        )
+
+    def source(self, kind: str, text: str) -> tuple[str, str]:
+        """Key of an explorer's code or style, and its element if it is new here."""
+        key = f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        if key in self.sources:
+            return key, ""
+        self.sources.add(key)
+        kind = "application/json"
+        return key, f'<script type="{kind}" id="{key}">{embed(text)}</script>'
+
+    def explorer(self, view: dict, data: dict, still: str, sentence: str) -> str:
+        """Still picture and sentence, and what mount.js needs to bring it alive."""
+        model = self.state.get(view["model_id"])
+        if model is None:
+            raise ValueError(
+                "an explorer's state is not saved in the notebook: run "
+                "'make outputs' so that it is executed and saved again"
+            )
+        state = dict(model["state"])
+        esm, css = state.pop("_esm"), state.pop("_css", "")
+        saved = {
+            key: value
+            for key, value in state.items()
+            if not key.startswith("_") and key not in FOR_THE_KERNEL
+        }
+        code, code_element = self.source("esm", esm)
+        parts = [code_element]
+        payload = {"esm": code, "state": saved}
+        if css:
+            payload["css"], style_element = self.source("css", css)
+            parts.append(style_element)
+        if model.get("buffers"):
+            payload["buffers"] = model["buffers"]
+        return (
+            '<div class="explorer"><div class="explorer-still">'
+            f'{still}<p class="explorer-sentence">{html.escape(sentence)}</p></div>'
+            f'<div class="explorer-live" hidden></div>{"".join(parts)}'
+            f'<script type="application/json" class="explorer-model">{embed(payload)}'
+            "</script></div>"
+        )
+
+    def output(self, data: dict, metadata: dict) -> str | None:
+        """The HTML of an output, or None if it may stay as it is."""
+        plain = text_of(data.get("text/plain", ""))
+        still = None
+        if SVG in data:
+            svg = text_of(data[SVG])
+            still = self.figure(svg, figures.words(svg, metadata, plain))
+        elif PNG in data:
+            alt = (metadata.get(PNG) or {}).get("alt") or plain
+            still = self.picture(text_of(data[PNG]), alt)
+        if VIEW in data:
+            sentence = " ".join(plain.split())
+            return self.explorer(data[VIEW], data, still or "", sentence)
+        return still
+
+
+def prepare(source: str, to_files: str) -> tuple[str, dict]:
+    """The notebook with figures and explorers as HTML, and the files these need.
+
+    Args:
+        source: the notebook's JSON.
+        to_files: relative address, from its page, of the folder for those files.
+    """
+    notebook = json.loads(source)
+    page = Page(notebook, to_files)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            data = output.get("data")
+            if data is None:
+                continue
+            markup = page.output(data, output.get("metadata", {}))
+            if markup is not None:
+                output["data"] = {"text/html": markup}
+                output["metadata"] = {}
+    return json.dumps(notebook), page.files

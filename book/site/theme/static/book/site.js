@@ -1,0 +1,137 @@
+// What the pages need of scripts. All of them can be read without it.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const store = {
+    get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
+    set: (mode) => {
+      try {
+        if (mode) localStorage.setItem("theme", mode);
+        else localStorage.removeItem("theme");
+      } catch { /* private windows: the choice lasts as long as the page */ }
+    },
+  };
+
+  // Light and dark: the system's choice until the reader makes another.
+  const system = () => (dark.matches ? "dark" : "light");
+  const themeButton = document.querySelector("button.theme");
+  function show(mode) {
+    root.dataset.theme = mode;
+    themeButton.setAttribute("aria-pressed", String(mode === "dark"));
+  }
+  show(root.dataset.theme);
+  themeButton.addEventListener("click", () => {
+    const mode = root.dataset.theme === "dark" ? "light" : "dark";
+    store.set(mode === system() ? null : mode);
+    show(mode);
+  });
+  dark.addEventListener("change", () => { if (!store.get()) show(system()); });
+
+  // The list of chapters on a narrow screen.
+  const menu = document.querySelector("a.menu");
+  const nav = document.getElementById("book-nav");
+  function toggle(open) {
+    nav.classList.toggle("open", open);
+    menu.setAttribute("aria-expanded", String(open));
+    if (open) nav.querySelector("a").focus();
+  }
+  menu.setAttribute("role", "button");
+  menu.setAttribute("aria-controls", "book-nav");
+  toggle(false);
+  menu.addEventListener("click", (event) => {
+    event.preventDefault();
+    toggle(!nav.classList.contains("open"));
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === " ") { event.preventDefault(); menu.click(); }
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && nav.classList.contains("open")) {
+      toggle(false);
+      menu.focus();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (nav.classList.contains("open") && !nav.contains(event.target) && !menu.contains(event.target)) toggle(false);
+  });
+  nav.querySelector("a.current")?.setAttribute("aria-current", "page");
+  const current = nav.querySelector("a.current");
+  if (current && nav.scrollHeight > nav.clientHeight) nav.scrollTop = current.offsetTop - nav.clientHeight / 2;
+
+  // "/" goes to the search field.
+  addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    document.querySelector(".find input").focus();
+  });
+  const words = new URLSearchParams(location.search).get("q");
+  if (words) document.querySelector(".find input").value = words;
+
+  // A button that copies a block of code.
+  const say = document.createElement("p");
+  say.className = "unseen";
+  say.setAttribute("aria-live", "polite");
+  document.body.append(say);
+  if (navigator.clipboard) {
+    for (const block of document.querySelectorAll("article div.highlight")) {
+      if (block.closest(".cell_output")) continue;
+      const copy = document.createElement("button");
+      copy.type = "button";
+      copy.className = "copy";
+      copy.textContent = "Copy";
+      copy.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(block.querySelector("pre").innerText);
+          copy.textContent = say.textContent = "Copied";
+        } catch {
+          copy.textContent = say.textContent = "Copying is not allowed here";
+        }
+        setTimeout(() => { copy.textContent = "Copy"; say.textContent = ""; }, 2000);
+      });
+      block.append(copy);
+    }
+  }
+
+  // What scrolls sideways can be reached and scrolled by keyboard.
+  const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .text_html");
+  function reach() {
+    for (const box of boxes) {
+      if (box.scrollWidth > box.clientWidth + 1) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "region");
+        box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
+      } else {
+        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+      }
+    }
+  }
+  reach();
+  let timer;
+  addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
+  document.fonts?.ready.then(reach);
+  document.addEventListener("toggle", reach, true);
+
+  // Which section is being read.
+  const links = new Map();
+  for (const link of document.querySelectorAll(".here a[href^='#']")) {
+    const section = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    if (section) links.set(section, link);
+  }
+  if (links.size && "IntersectionObserver" in window) {
+    const seen = new Set();
+    const mark = () => {
+      const last = [...links.keys()].filter((section) => seen.has(section)).pop();
+      for (const [section, link] of links) {
+        if (section === last) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+    };
+    const observer = new IntersectionObserver((entries) => {
+      for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target);
+      mark();
+    }, { rootMargin: "-10% 0px -75% 0px" });
+    links.forEach((_, section) => observer.observe(section));
+  }
+})();

@@ -1,0 +1,74 @@
+# Everything the book can do. `make` alone lists it.
+
+PORT ?= 8000
+python := .venv/bin/python
+site := _build/html
+# Two workers share the machine: one thread each, in notebooks too.
+run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile \
+	--no-loadscope-reorder
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test outputs facts exercises grade bench test-colab address \
+	clean clean-all environment grading browser
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+book: environment ## build the site, and say where it is
+	@$(python) book/tools/vendor.py
+	@.venv/bin/jupyter-book build . -n -W --keep-going -q
+	@echo
+	@echo "The book is built. Open $(CURDIR)/$(site)/index.html"
+	@echo "or run 'make serve' and open http://127.0.0.1:$(PORT)/"
+
+serve: book ## build the site and serve it on this machine (PORT=8000)
+	@echo "http://127.0.0.1:$(PORT)/  (Ctrl+C ends it; if the port is taken: PORT=8001)"
+	@$(python) -m http.server $(PORT) --bind 127.0.0.1 --directory $(site) >/dev/null
+
+test: book grading browser ## run every test
+	@$(run_tests) --nbval --nbval-current-env --nbval-cell-timeout 300 tests chapters
+
+outputs: environment ## execute all chapters and write their outputs back
+	@$(python) book/tools/outputs.py
+
+facts: environment ## show the numbers that the text states, with their values
+	@$(python) book/tools/facts.py
+
+exercises: environment grading ## write student copies and solutions of the exercises
+	@$(python) book/tools/exercises.py
+
+grade: environment grading ## grade a folder of submissions (SUBMISSIONS=folder)
+	@$(if $(SUBMISSIONS),,$(error Say which folder: make grade SUBMISSIONS=folder))
+	@$(python) book/tools/grade.py "$(SUBMISSIONS)"
+
+bench: environment ## time our code against torch
+	@for file in tests/bench_*.py; do $(python) "$$file" || exit 1; done
+
+test-colab: ## run the notebooks with the packages that Colab has
+	@sh book/tools/environment.sh .venv-colab book/tools/requirements-colab.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	@OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest -n 2 tests/test_colab.py
+
+address: environment ## change the repository's address everywhere (URL=https://…)
+	@$(if $(URL),,$(error Say which: make address URL=https://github.com/OWNER/NAME))
+	@$(python) book/tools/address.py "$(URL)"
+
+clean: ## remove what was built
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+clean-all: clean ## remove the environments and downloads of this folder too
+	rm -rf .venv .venv-grade .venv-colab .cache
+
+# --- what the commands above need, each made once
+
+environment:
+	@sh book/tools/environment.sh .venv requirements.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+grading: environment
+	@PYTHON=$(python) sh book/tools/environment.sh .venv-grade \
+		book/tools/requirements-grade.txt --no-deps
+
+browser: environment
+	@$(python) book/tools/browser.py

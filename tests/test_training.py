@@ -1,0 +1,600 @@
+"""The loop is the bare loop, and a run that was killed ends as if it never had been."""
+
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from utils import checkpoints, training
+from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from utils.training import (
+    History,
+    evaluate,
+    evaluating,
+    fit,
+    pick_device,
+    predict,
+    seed_everything,
+    trial_run,
+)
+
+ROOT = Path(__file__).parents[1]
+CUDA = torch.cuda.is_available()
+DEVICES = ["cpu", *(["cuda"] if CUDA else [])]
+CLASSES = 3
+
+
+def one_thread():
+    torch.set_num_threads(1)  # the nets are tiny, and bits depend on the number
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    one_thread()
+    yield
+    torch.set_num_threads(threads)
+
+
+def digits(count=100, seed=0):
+    """Images (count, 1, 6, 6) of three classes: a bright row, 1, 3 or 5, in noise."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(CLASSES, size=count)
+    x = rng.random((count, 1, 6, 6), dtype=np.float32)
+    x[np.arange(count), 0, 2 * y + 1] += 0.5
+    return x, y
+
+
+def small_net(activation=nn.Tanh):
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        activation(),
+        nn.Dropout(0.2),
+        nn.Flatten(),
+        nn.Linear(64, CLASSES),
+    )
+
+
+def linear_net():
+    return nn.Sequential(nn.Flatten(), nn.Linear(36, CLASSES))
+
+
+def seeded(build, seed=0):
+    seed_everything(seed)
+    return build()
+
+
+def quiet(*args, **kwargs):
+    return fit(*args, device="cpu", progress=False, **kwargs)
+
+
+def assert_same_weights(a, b):
+    b = b.state_dict()
+    for name, values in a.state_dict().items():
+        assert torch.equal(values, b[name]), name
+
+
+# --- the loop
+
+
+def test_fit_is_the_bare_loop_bit_for_bit():
+    x, y = digits(70)
+    model = seeded(small_net)
+    history = quiet(model, (x, y), epochs=3, batch_size=32, seed=5)
+
+    hand = seeded(small_net)
+    optimizer = torch.optim.SGD(hand.parameters(), lr=0.05, momentum=0.9)
+    order = torch.Generator().manual_seed(5)
+    tx, ty = torch.from_numpy(x), torch.from_numpy(y)
+    for epoch in range(3):
+        total = right = 0
+        for batch in torch.randperm(70, generator=order).split(32):
+            logits = hand(tx[batch])
+            loss = F.cross_entropy(logits, ty[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+            right += (logits.argmax(1) == ty[batch]).sum().item()
+        assert history.loss[epoch] == pytest.approx(total / 70, rel=1e-12)
+        assert history.train_accuracy[epoch] == right / 70
+    assert_same_weights(model, hand)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_fit_learns(device):
+    model = seeded(small_net)
+    test = digits(100, seed=1)
+    history = fit(
+        model, digits(300), test, epochs=6, batch_size=16, device=device, progress=False
+    )
+    assert next(model.parameters()).device.type == device
+    assert [len(v) for v in vars(history).values()] == [6] * 5
+    assert history.loss[-1] < 0.5 * history.loss[0]
+    assert history.test_accuracy[-1] > 0.9
+    score = evaluate(model, test)
+    assert score.accuracy == history.test_accuracy[-1]
+    assert score.loss == pytest.approx(history.test_loss[-1])
+
+
+def test_means_are_over_examples_though_the_last_batch_is_smaller():
+    data = digits(37)
+    model = seeded(linear_net)
+    frozen = torch.optim.SGD(model.parameters(), lr=0.0)
+    history = quiet(model, data, data, epochs=2, batch_size=16, optimizer=frozen)
+    assert history.loss == pytest.approx(history.test_loss, rel=1e-6)
+    assert history.train_accuracy == history.test_accuracy
+
+
+def test_the_seed_orders_the_images_and_nothing_else_does():
+    def train(seed, noise):
+        model = seeded(linear_net)
+        torch.rand(noise)  # the global generator is somewhere else
+        quiet(model, digits(), epochs=2, seed=seed)
+        return model
+
+    assert_same_weights(train(0, 0), train(0, 9))
+    assert not torch.equal(train(0, 0)[1].weight, train(1, 0)[1].weight)
+
+
+def test_a_test_set_changes_nothing_in_training():
+    data, test = digits(), digits(30, seed=1)
+    alone, tested = seeded(small_net), None
+    quiet(alone, data, epochs=2)
+    tested = seeded(small_net)
+    quiet(tested, data, test, epochs=2)
+    assert_same_weights(alone, tested)
+
+
+def test_arrays_and_tensors_of_many_kinds_train_alike_and_silently():
+    x, y = digits()
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    flipped = np.ascontiguousarray(x[::-1])[::-1]  # negative stride
+    reference = seeded(linear_net)
+    quiet(reference, (x, y), epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for data in [
+            (torch.from_numpy(x), torch.from_numpy(y)),
+            [x.astype(np.float64), y.astype(np.uint8)],
+            (read_only, y.astype(np.int32)),
+            (flipped, list(map(int, y))),
+            training.Score(x, y),  # any named pair, as utils.data.Images is one
+        ]:
+            model = seeded(linear_net)
+            quiet(model, data, epochs=1)
+            assert_same_weights(model, reference)
+
+
+def test_float64_models_train_in_float64():
+    model = seeded(linear_net).double()
+    quiet(model, digits(), epochs=1)
+    assert model[1].weight.dtype == torch.float64
+
+
+def test_loss_and_optimizer_are_the_ones_given():
+    model, data = seeded(linear_net), digits()
+    asked = []
+
+    def smooth(logits, labels):
+        asked.append(len(labels))
+        return F.cross_entropy(logits, labels, label_smoothing=0.3)
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    history = quiet(model, data, data, epochs=1, optimizer=optimizer, loss=smooth)
+    assert asked == [64, 36, 100]  # two batches, then the test set
+    assert history.test_loss[0] == evaluate(model, data, loss=smooth).loss
+    assert all(state["step"] == 2 for state in optimizer.state.values())
+
+
+def test_fit_leaves_the_model_ready_for_use():
+    model = small_net()
+    quiet(model, digits(), epochs=1)
+    assert not any(module.training for module in model.modules())
+
+
+def test_history_prints_without_times():
+    history = History([0.5, 0.25], [0.5, 0.75], [], [], [1.5, 1.5])
+    assert repr(history) == "History(2 epochs, loss 0.250, train accuracy 0.750)"
+    assert history == History([0.5, 0.25], [0.5, 0.75], [], [], [9.0, 9.0])
+    assert repr(History()) == "History(0 epochs)"
+
+
+# --- evaluation
+
+
+def test_evaluate_by_hand_whatever_the_batch_size():
+    x, y = digits(50)
+    model = seeded(small_net).eval()
+    with torch.no_grad():
+        logits = model(torch.from_numpy(x))
+    expected = F.cross_entropy(logits, torch.from_numpy(y)).item()
+    right = (logits.argmax(1).numpy() == y).sum() / 50
+    for size in (1, 7, 50, 500):
+        score = evaluate(model, (x, y), batch_size=size)
+        assert score.loss == pytest.approx(expected, rel=1e-5)
+        assert score.accuracy == right
+        found = predict(model, x, batch_size=size)
+        torch.testing.assert_close(found, logits, rtol=1e-5, atol=1e-6)
+        assert not found.requires_grad
+
+
+def test_looking_at_a_model_leaves_no_trace():
+    class Careless(nn.Module):  # draws numbers in evaluation mode too
+        def forward(self, x):
+            return F.dropout(x, training=True)
+
+    model = nn.Sequential(small_net(), Careless()).train()
+    model[0][1].eval()  # somebody froze the batch normalisation
+    x, y = digits(20)
+    F.cross_entropy(model(torch.from_numpy(x)), torch.from_numpy(y)).backward()
+    modes = [m.training for m in model.modules()]
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    grads = {p: p.grad.clone() for p in model.parameters()}
+    drawn = torch.get_rng_state()
+
+    trial_run(model, torch.from_numpy(x))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    evaluate(model, (x, y))
+    predict(model, x)
+    assert [m.training for m in model.modules()] == modes
+    assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
+    assert all(torch.equal(p.grad, grads[p]) for p in model.parameters())
+
+
+def test_the_mode_comes_back_after_an_error():
+    model = small_net().train()
+    with pytest.raises(TypeError), evaluating(model):
+        model(model.training)  # False is no image
+    assert all(m.training for m in model.modules())
+
+
+# --- device and seeds
+
+
+def test_pick_device(monkeypatch):
+    assert pick_device() == torch.device("cuda" if CUDA else "cpu")
+    assert pick_device("cpu") == pick_device(torch.device("cpu")) == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device() == torch.device("cuda")
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(RuntimeError, match=r"'cuda:2', but torch .* finds 2 of type"):
+        pick_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert pick_device() == torch.device("cpu")
+    with pytest.raises(RuntimeError, match=r"finds 0 of type 'cuda' .* Colab"):
+        fit(linear_net(), digits(), device="cuda")
+
+
+@pytest.mark.parametrize("prefer", ["gpu", "", 1.5, "meta", "cuda:x", ["cpu"]])
+def test_pick_device_refuses(prefer):
+    with pytest.raises(ValueError, match="device must be .*, got "):
+        pick_device(prefer)
+
+
+def test_seed_everything_repeats_every_generator():
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+    seed_everything(3)
+    first = draw()
+    assert draw() != first
+    seed_everything(np.int64(3))
+    assert draw() == first
+    for bad in (-1, 2**32, 1.0, True, "0", None):
+        with pytest.raises(ValueError, match=f"seed must be a whole number .*{bad!r}"):
+            seed_everything(bad)
+
+
+# --- bad input
+
+
+class TwoHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = linear_net(), linear_net()
+
+    def forward(self, x):
+        return self.first(x), self.second(x)
+
+
+X, Y = digits(10)
+NAN = np.where(np.arange(10)[:, None, None, None] == 3, np.nan, X).astype(np.float32)
+BAD_CALLS = {
+    "epochs": ({"epochs": 0}, "epochs must be a whole number at least 1, got 0"),
+    "epochs-float": ({"epochs": 2.0}, "epochs must be .* got 2.0"),
+    "batch": ({"batch_size": -4}, "batch_size must be .* at least 1, got -4"),
+    "seed": ({"seed": "a"}, "seed must be .* got 'a'"),
+    "device": ({"device": "gpu"}, "device must be .* got 'gpu'"),
+    "optimizer": ({"optimizer": "sgd"}, "optimizer must be .* got 'sgd'"),
+    "model": ({"model": len}, "model must be a torch.nn.Module, got <built-in"),
+    "no-weights": ({"model": nn.Flatten()}, "model has no parameters to train"),
+    "images-only": ({"train": X}, "train must be a pair .* got ndarray"),
+    "empty": (
+        {"train": (X[:0], Y[:0])},
+        r"train: images must be .* got \(0, 1, 6, 6\)",
+    ),
+    "flat": ({"train": (X[:, 0, 0, 0], Y)}, r"images must be \(N, ...\).* got \(10,\)"),
+    "bytes": ({"train": (X.astype(np.uint8), Y)}, "images must be floating.*uint8"),
+    "text": ({"train": (X, Y.astype(str))}, "train must hold numbers, got dtype <U"),
+    "nan": ({"train": (NAN, Y)}, "train: images must be finite"),
+    "infinite": ({"test": (X * np.inf, Y)}, "test: images must be finite"),
+    "lengths": ({"train": (X, Y[:9])}, r"one for each of 10 images, got shape \(9,\)"),
+    "one-hot": ({"train": (X, np.eye(3)[Y])}, r"got shape \(10, 3\) of torch.float64"),
+    "float-labels": ({"train": (X, Y / 1.0)}, "labels must be whole .* torch.float64"),
+    "bool-labels": ({"train": (X, Y > 0)}, "labels must be whole .* torch.bool"),
+    "label-high": ({"train": (X, Y + 1)}, r"train: labels must lie in 0..2, .*1..3"),
+    "label-low": ({"test": (X, Y - 1)}, r"test: labels must lie in 0..2, .*-1..1"),
+    "size": (
+        {"test": (X[..., 1:], Y)},
+        r"cannot take an input of shape \(1, 1, 6, 5\)",
+    ),
+    "maps": ({"model": nn.Conv2d(1, 3, 3)}, r"must return logits \(N, classes\), got"),
+    "two-heads": ({"model": TwoHeads()}, "must return logits .*, got tuple"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "message"), BAD_CALLS.values(), ids=BAD_CALLS)
+def test_fit_says_what_is_wrong(wrong, message):
+    call = {"model": linear_net(), "train": (X, Y), "test": (X, Y), **wrong}
+    with pytest.raises(ValueError, match=message):
+        fit(call.pop("model"), call.pop("train"), progress=False, **call)
+
+
+def test_evaluate_and_predict_say_what_is_wrong():
+    model = linear_net()
+    with pytest.raises(ValueError, match="data: labels must lie in 0..2"):
+        evaluate(model, (X, Y + 5))
+    with pytest.raises(ValueError, match="batch_size must be .* got 0"):
+        evaluate(model, (X, Y), batch_size=0)
+    with pytest.raises(ValueError, match="images: images must be finite"):
+        predict(model, NAN)
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    old, new = linear_net(), linear_net()
+    optimizer = torch.optim.SGD(old.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="optimizer holds no parameter of this model"):
+        quiet(new, (X, Y), optimizer=optimizer)
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_learning_rates_out_of_range_are_refused(rate):
+    model = linear_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.param_groups[0]["lr"] = rate
+    with pytest.raises(ValueError, match=f"learning rate must be >= 0, got {rate}"):
+        quiet(model, (X, Y), optimizer=optimizer)
+
+
+def test_a_loss_that_explodes_stops_the_run(tmp_path):
+    model = seeded(linear_net)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e38)
+    file = tmp_path / "run.pt"
+    with pytest.raises(
+        FloatingPointError, match=r"became (nan|inf) in epoch 1: .* 1e\+38"
+    ):
+        quiet(model, digits(), epochs=9, optimizer=optimizer, checkpoint=file)
+    saved = load_checkpoint(file)["model"]  # the last state that was still sound
+    assert all(v.isfinite().all() for v in saved.values())
+
+
+# --- checkpoint and resume
+
+OPTIMIZERS = {
+    "momentum": lambda model: None,  # the default
+    "adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.01),
+}
+
+
+def run(epochs, checkpoint=None, optimizer="momentum", seed=0, device="cpu"):
+    """One run with dropout, batch normalisation and an optimiser that remembers."""
+    model = seeded(small_net, seed).to(device)
+    chosen = OPTIMIZERS[optimizer](model)
+    history = fit(
+        model,
+        digits(40),
+        digits(20, seed=1),
+        epochs=epochs,
+        batch_size=8,
+        optimizer=chosen,
+        device=device,
+        checkpoint=checkpoint,
+        progress=False,
+    )
+    draws = random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+    return model, history, draws
+
+
+def assert_same_run(a, b):
+    assert_same_weights(a[0], b[0])
+    assert a[1:] == b[1:]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_stopped_and_resumed_equals_never_stopped(tmp_path, optimizer, device):
+    file = tmp_path / "new" / "folder" / "run.pt"
+    run(2, file, optimizer, device=device)
+    resumed = run(
+        5, file, optimizer, seed=7, device=device
+    )  # other weights, other draws
+    never = run(5, None, optimizer, device=device)
+    if device == "cpu":
+        assert_same_run(resumed, never)
+    assert len(resumed[1].loss) == len(resumed[1].seconds) == 5
+    assert resumed[1].loss == pytest.approx(never[1].loss, rel=1e-3)
+    assert_same_run(run(5, file, optimizer, seed=8, device=device), resumed)  # done
+
+
+def test_killed_and_resumed_equals_never_killed(tmp_path):
+    file, epochs = tmp_path / "run.pt", 80
+    code = f"import test_training as t; t.one_thread(); t.run({epochs}, {str(file)!r})"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not file.exists() or len(load_checkpoint(file)["history"]["loss"]) < 3:
+            assert child.poll() is None, "the child ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+    assert 3 <= len(load_checkpoint(file)["history"]["loss"]) < epochs
+    assert_same_run(run(epochs, file, seed=7), run(epochs))
+
+
+def test_a_kill_while_writing_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    file = tmp_path / "run.pt"
+    run(1, file)
+    before = file.read_bytes()
+
+    def killed(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(2, file)
+    assert file.read_bytes() == before
+    (tmp_path / "run.pt.part").write_bytes(b"half a fi")
+    assert_same_run(run(2, file), run(2))
+    assert not (tmp_path / "run.pt.part").exists()
+
+
+def test_a_place_that_cannot_be_written_fails_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    model = linear_net()
+    weight = model[1].weight.clone()
+    with pytest.raises(OSError, match="file"):
+        quiet(model, (X, Y), checkpoint=tmp_path / "file" / "run.pt")
+    assert torch.equal(model[1].weight, weight)
+
+
+def test_damaged_files_are_refused(tmp_path):
+    file = tmp_path / "run.pt"
+    run(1, file)
+    whole = file.read_bytes()
+    sound = load_checkpoint(file)["model"]
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:size])
+        with pytest.raises(CheckpointError, match=f"{file} is damaged .* delete it"):
+            run(2, file)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for at in rng.integers(len(whole), size=60):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            model = load_checkpoint(file)["model"]
+        except CheckpointError:
+            refused += 1
+        else:  # a flipped bit in what the format ignores
+            assert all(torch.equal(model[k], v) for k, v in sound.items())
+    assert refused > 20
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "attacked"),)
+
+    for write in (torch.save, lambda x, f: Path(f).write_bytes(pickle.dumps(x))):
+        write({"model": Attack()}, tmp_path / "run.pt")
+        with pytest.raises(CheckpointError, match="no checkpoint"):
+            load_checkpoint(tmp_path / "run.pt")
+    assert not (tmp_path / "attacked").exists()
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="damaged or no checkpoint .IsADirectory"):
+        run(1, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "none.pt")
+    for other in (torch.zeros(3), {"model": {}}, [1]):
+        save_checkpoint(tmp_path / "run.pt", other)
+        with pytest.raises(CheckpointError, match="another kind of run"):
+            run(1, tmp_path / "run.pt")
+
+
+def test_another_run_is_refused_and_named(tmp_path):
+    file = tmp_path / "run.pt"
+    data = digits(40)
+
+    def go(build=small_net, data=data, test=data, lr=0.1, epochs=2, **settings):
+        model = build()
+        settings["optimizer"] = torch.optim.SGD(model.parameters(), lr=lr)
+        quiet(model, data, test, epochs=epochs, checkpoint=file, **settings)
+
+    go()
+    before = file.read_bytes()
+    for other, message in [
+        ({"build": linear_net}, "another model, another weights"),
+        ({"build": lambda: small_net(nn.ReLU)}, "another model"),
+        ({"build": lambda: small_net().double()}, "another weights"),
+        ({"data": digits(39)}, r"train \(\[40, 1, 6, 6\], now \[39, 1, 6, 6\]\)"),
+        ({"test": None}, r"another test \(\[40, 1, 6, 6\], now None\)"),
+        ({"lr": 0.2}, "another optimizer"),
+        ({"seed": 1}, r"another seed \(0, now 1\)"),
+        ({"batch_size": 32}, r"another batch_size \(64, now 32\)"),
+        ({"epochs": 1}, "holds 2 epochs, but epochs is 1"),
+    ]:
+        with pytest.raises(CheckpointError, match=message):
+            go(**other)
+    assert file.read_bytes() == before
+
+
+# --- the bar
+
+
+def test_the_bar_goes_to_stderr_and_can_be_hidden(capfd, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    fit(linear_net(), (X, Y), epochs=2, device="cpu")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "/2 [" in err
+    assert err.endswith("\r")  # the bar wiped itself off
+    quiet(linear_net(), (X, Y), epochs=2)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    fit(linear_net(), (X, Y), epochs=2, device="cpu")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_bar_leaves_nothing_unstable_in_a_notebook(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    setup = """
+import os, sys
+sys.path.insert(0, os.environ["ROOT"])
+import torch
+from utils.training import fit
+data = torch.rand(200, 5), torch.arange(200) % 2
+train = lambda: fit(torch.nn.Linear(5, 2), data, epochs=3)
+"""
+    hide = "os.environ['TQDM_DISABLE'] = '1'\n_ = train()"
+    cells = [nbformat.v4.new_code_cell(c) for c in (setup, "_ = train()", hide)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    monkeypatch.setenv("ROOT", str(ROOT))
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert notebook.cells[0].outputs == notebook.cells[2].outputs == []
+    (bar,) = notebook.cells[1].outputs
+    assert bar.output_type == "display_data"
+    assert bar.data["text/plain"] == "  0%|          | 0/12 [00:00<?, ?batch/s]"

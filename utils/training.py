@@ -1,0 +1,375 @@
+"""Train an image classifier: one bare loop, `fit`, for every network of the book.
+
+The loop is plain PyTorch. Around it stands what a long run needs: checked input, a
+device, seeds, and checkpoints from which a killed run goes on as if never stopped.
+"""
+
+import math
+import os
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm.auto import tqdm
+
+from utils.checkpoints import Checkpoint, CheckpointError, RandomState
+
+LABELS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+class Score(NamedTuple):
+    """The mean loss over some images, and the share of right answers (0 to 1)."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(repr=False)
+class History:
+    """What `fit` saw, one entry an epoch; no test set, no test entries.
+
+    `loss` and `train_accuracy` are means over the batches of the epoch, each measured
+    before the step that learnt from it. `seconds` is the time of the epoch.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    test_loss: list[float] = field(default_factory=list)
+    test_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list, compare=False)
+
+    def add(self, train: Score, test: Score | None, seconds: float) -> None:
+        self.loss.append(train.loss)
+        self.train_accuracy.append(train.accuracy)
+        if test is not None:
+            self.test_loss.append(test.loss)
+            self.test_accuracy.append(test.accuracy)
+        self.seconds.append(seconds)
+
+    def __repr__(self) -> str:
+        text = f"History({len(self.loss)} epochs"
+        for name in ("loss", "train_accuracy", "test_accuracy"):
+            if values := getattr(self, name):
+                text += f", {name.replace('_', ' ')} {values[-1]:.3f}"
+        return text + ")"
+
+    def state_dict(self) -> dict:
+        return asdict(self)
+
+    def load_state_dict(self, state: dict) -> None:
+        vars(self).update(state)
+
+
+def fit(
+    model: nn.Module,
+    train,
+    test=None,
+    *,
+    epochs: int = 10,
+    batch_size: int = 64,
+    optimizer: torch.optim.Optimizer | None = None,
+    loss=F.cross_entropy,
+    device=None,
+    seed: int = 0,
+    checkpoint=None,
+    progress: bool = True,
+) -> History:
+    """Train `model` in place; it stays on the device, ready for use (`eval` mode).
+
+    Args:
+        model: maps images (N, ...) to logits (N, classes).
+        train, test: `utils.data.Images`, or any pair of arrays or tensors: floating
+            images (N, ...) and whole-number labels (N,). They move to the device once.
+        epochs: passes over `train` in all, those before a resumption included.
+        batch_size: images a step; the last batch of an epoch may be smaller.
+        optimizer: over the model's parameters; None means SGD with learning rate 0.05
+            and momentum 0.9.
+        loss: called with logits and labels, returns their mean over the batch.
+        device: as `pick_device` takes it.
+        seed: of the order of the images. Initial weights and dropout draw from torch's
+            own generator: call `seed_everything` before building the model.
+        checkpoint: path of a file, written after every epoch. If it exists, the run
+            goes on from there, on a CPU to the very bits of a run never stopped.
+        progress: draw a bar (TQDM_DISABLE=1 in the environment hides all bars).
+
+    Raises:
+        ValueError: an argument is not as described, or has NaN in it.
+        FloatingPointError: the training loss is no longer finite.
+        CheckpointError: the checkpoint is damaged or belongs to another run.
+    """
+    device = pick_device(device)
+    epochs = _whole("epochs", epochs, least=1)
+    batch_size = _whole("batch_size", batch_size, least=1)
+    shuffle = torch.Generator().manual_seed(_whole("seed", seed, least=0))
+    optimizer = _checked_optimizer(optimizer, model)
+    model.to(device)
+    x, y = _checked_data("train", train, model)
+    test = None if test is None else _checked_data("test", test, model)
+    history = History()
+    state = Checkpoint(
+        checkpoint,
+        {
+            "batch_size": batch_size,
+            "seed": shuffle.initial_seed(),
+            "train": list(x.shape),
+            "test": None if test is None else list(test[0].shape),
+        },
+        model=model,
+        optimizer=optimizer,
+        history=history,
+        random=RandomState(shuffle, device),
+    )
+    state.resume()
+    done, steps = len(history.loss), math.ceil(len(y) / batch_size)
+    if done > epochs:
+        raise CheckpointError(
+            f"checkpoint {checkpoint} holds {done} epochs, but epochs is {epochs}: ask "
+            "for as many or more, or name another file"
+        )
+
+    with _progress_bar(done * steps, epochs * steps, progress) as bar:
+        for epoch in range(done, epochs):
+            start = time.perf_counter()
+            model.train()
+            order = torch.randperm(len(y), generator=shuffle).to(device)
+            losses, guesses = [], []  # they stay on the device: nobody waits for them
+            for batch in order.split(batch_size):
+                logits = model(x[batch])
+                error = loss(logits, y[batch])
+                optimizer.zero_grad()
+                error.backward()
+                optimizer.step()
+                losses.append(error.detach())
+                guesses.append(logits.argmax(1))
+                bar.update()
+            seen = Score(_mean(losses, guesses), _share(torch.cat(guesses) == y[order]))
+            _check_finite(seen.loss, epoch, optimizer)
+            unseen = None if test is None else _score(model, *test, loss)
+            history.add(seen, unseen, time.perf_counter() - start)
+            bar.set_postfix_str(f"loss {seen.loss:.3f}")
+            state.save()
+    model.eval()
+    return history
+
+
+def evaluate(model: nn.Module, data, *, batch_size: int = 500, loss=F.cross_entropy):
+    """The `Score` of `model` on `data`, which is as `train` of `fit`.
+
+    The model stays as it is, where it is; the data go to its device.
+
+    Raises:
+        ValueError: the data do not fit the model, or are not images and labels.
+    """
+    x, y = _checked_data("data", data, model)
+    return _score(model, x, y, loss, _whole("batch_size", batch_size, least=1))
+
+
+def predict(model: nn.Module, images, *, batch_size: int = 500) -> torch.Tensor:
+    """Logits (N, classes) for `images` (N, ...), on the model's device.
+
+    Raises:
+        ValueError: the images do not fit the model.
+    """
+    x = _checked_images("images", images, model)
+    return _logits(model, x, _whole("batch_size", batch_size, least=1))
+
+
+def pick_device(prefer=None) -> torch.device:
+    """The device to train on: a CUDA GPU if there is one, else the CPU.
+
+    Args:
+        prefer: the one to take instead: "cpu", "cuda", "cuda:1", "mps".
+
+    Raises:
+        ValueError: `prefer` names no device.
+        RuntimeError: it names one that this machine lacks.
+    """
+    if prefer is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    known = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    try:
+        device = torch.device(prefer)
+        count = known[device.type]
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"device must be 'cpu', 'cuda', 'cuda:1' or 'mps', got {prefer!r}"
+        ) from error
+    if (device.index or 0) >= count:
+        raise RuntimeError(
+            f"device is '{device}', but torch {torch.__version__} finds {count} of "
+            f"type '{device.type}' here: leave it out to take what there is (on "
+            "Colab, choose Runtime > Change runtime type > GPU first)"
+        )
+    return device
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the generators of Python, NumPy and torch (CPU and GPUs) with 0..2**32 - 1.
+
+    On a CPU a run then repeats bit for bit, at the same number of threads. Some GPU
+    kernels add in changing order, so there the last digits may differ.
+
+    Raises:
+        ValueError: `seed` is not such a number.
+    """
+    seed = _whole("seed", seed, least=0, most=2**32 - 1)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def evaluating(model: nn.Module):
+    """Within, every part of `model` is in evaluation mode; after, as it was before."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield model
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def trial_run(model: nn.Module, *inputs: torch.Tensor):
+    """The output for `inputs`, leaving no gradient, statistic or drawn number behind.
+
+    Raises:
+        ValueError: the model cannot take them.
+    """
+    gpus = {x.device for x in inputs if x.device.type == "cuda"}
+    with evaluating(model), torch.no_grad(), torch.random.fork_rng(list(gpus)):
+        try:
+            return model(*inputs)
+        except RuntimeError as error:
+            shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+            raise ValueError(
+                f"model cannot take an input of shape {shapes}: {error}"
+            ) from error
+
+
+def _logits(model, x, batch_size):
+    with evaluating(model), torch.no_grad():
+        return torch.cat([model(part) for part in x.split(batch_size)])
+
+
+def _score(model, x, y, loss, batch_size=500) -> Score:
+    logits = _logits(model, x, batch_size)
+    return Score(float(loss(logits, y)), _share(logits.argmax(1) == y))
+
+
+def _share(hits: torch.Tensor) -> float:
+    return int(hits.sum()) / len(hits)
+
+
+def _mean(losses, batches) -> float:
+    """The mean over examples, of `losses` that are means over `batches`."""
+    sizes = torch.tensor([len(batch) for batch in batches]).double()
+    return float(torch.stack(losses).cpu().double() @ sizes / sizes.sum())
+
+
+def _progress_bar(done, total, wanted):
+    hidden = not wanted or "TQDM_DISABLE" in os.environ
+    return tqdm(initial=done, total=total, unit="batch", leave=False, disable=hidden)
+
+
+def _check_finite(loss, epoch, optimizer):
+    if not math.isfinite(loss):
+        rates = ", ".join(f"{group['lr']:g}" for group in optimizer.param_groups)
+        raise FloatingPointError(
+            f"the training loss became {loss} in epoch {epoch + 1}: try a smaller "
+            f"learning rate than {rates}, or smaller initial weights"
+        )
+
+
+def _whole(name, value, least, most=math.inf) -> int:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (whole and least <= value <= most):
+        limit = f"at least {least}" if most == math.inf else f"in {least}..{most}"
+        raise ValueError(f"{name} must be a whole number {limit}, got {value!r}")
+    return int(value)
+
+
+def _checked_optimizer(optimizer, model):
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model must be a torch.nn.Module, got {model!r}")
+    weights = [p for p in model.parameters() if p.requires_grad]
+    if not weights:
+        raise ValueError("model has no parameters to train")
+    if optimizer is None:
+        return torch.optim.SGD(weights, lr=0.05, momentum=0.9)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            "optimizer must be one of torch.optim, such as "
+            f"torch.optim.SGD(model.parameters(), lr=0.1), got {optimizer!r}"
+        )
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if held.isdisjoint(map(id, weights)):
+        raise ValueError(
+            "optimizer holds no parameter of this model: make it anew after the model"
+        )
+    for group in optimizer.param_groups:
+        if not 0 <= group["lr"] < math.inf:
+            raise ValueError(f"the learning rate must be >= 0, got {group['lr']}")
+    return optimizer
+
+
+def _tensor(name, values) -> torch.Tensor:
+    if isinstance(values, torch.Tensor):
+        return values.detach()
+    array = np.require(values, requirements=["C", "W"])  # a copy only if need be
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
+    return torch.from_numpy(array)
+
+
+def _checked_images(name, images, model) -> torch.Tensor:
+    """`images` (N, ...) beside the model's parameters and of their type."""
+    x = _tensor(name, images)
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(
+            f"{name}: images must be (N, ...), N > 0, got {tuple(x.shape)}"
+        )
+    if not x.is_floating_point():
+        raise ValueError(
+            f"{name}: images must be floating, such as pixels / 255, got {x.dtype}"
+        )
+    if not x.sum(dtype=torch.float32).isfinite():
+        raise ValueError(f"{name}: images must be finite, some are NaN or infinite")
+    like = next(model.parameters(), x)
+    return x.to(like.device, like.dtype)
+
+
+def _checked_data(name, data, model) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images (N, ...) and labels (N,) that fit the model, beside its parameters."""
+    if not (isinstance(data, tuple | list) and len(data) == 2):
+        raise ValueError(
+            f"{name} must be a pair of images and labels, got {type(data).__name__}"
+        )
+    x, y = _checked_images(name, data[0], model), _tensor(name, data[1])
+    if y.ndim != 1 or len(y) != len(x) or y.dtype not in LABELS:
+        raise ValueError(
+            f"{name}: labels must be whole numbers, one for each of {len(x)} images, "
+            f"got shape {tuple(y.shape)} of {y.dtype}"
+        )
+    logits = trial_run(model, x[:1])
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        got = getattr(logits, "shape", type(logits).__name__)
+        raise ValueError(f"model must return logits (N, classes), got {got}")
+    low, high, classes = int(y.min()), int(y.max()), logits.shape[1]
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"{name}: labels must lie in 0..{classes - 1}, as the model has {classes} "
+            f"outputs, got {low}..{high}"
+        )
+    return x, y.to(x.device, torch.int64)

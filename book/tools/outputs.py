@@ -49,6 +49,7 @@ def execute(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
+    os.environ["TQDM_DISABLE"] = "1"  # `fit` draws a bar only where somebody watches
     client = NotebookClient(
         notebook,
         kernel_name="python3",

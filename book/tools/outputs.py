@@ -49,7 +49,6 @@ def execute(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
-    os.environ["TQDM_DISABLE"] = "1"  # `fit` draws a bar only where somebody watches
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -172,6 +171,8 @@ def main(arguments=None) -> int:
             parser.error(f"{path} is no notebook")
     # One thread a kernel, as in the tests: torch's last digits depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Nobody watches: a progress bar would only leave an output behind.
+    os.environ["TQDM_DISABLE"] = "1"
     # The kernel of this environment, whatever else is installed for this user.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     spawn = multiprocessing.get_context("spawn")

@@ -54,8 +54,10 @@ class Explorer(anywidget.AnyWidget):
             return None
         data, metadata = bundle
         text = f"{self.title}. {self.description}"
-        figure = self.still()
-        svg = plotting.to_svg(figure, text)
+        with plotting.mpl.rc_context():
+            plotting.use_style()
+            figure = self.still()
+            svg = plotting.to_svg(figure, text)
         plotting.plt.close(figure)
         data = {**data, "image/svg+xml": svg, "text/plain": text}
         return data, {**metadata, "image/svg+xml": {"alt": text}}

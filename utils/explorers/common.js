@@ -1,5 +1,5 @@
 // What all explorers share. Joined in front of each explorer's own module, so there is
-// nothing to import and nothing to fetch.
+// nothing to load and nothing to fetch.
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 

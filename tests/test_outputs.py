@@ -54,8 +54,8 @@ def test_twice_the_same_bytes(tmp_path):
     [
         ("import sys\nprint('oops', file=sys.stderr)", "'cell-0' writes to stderr"),
         ("raise KeyError('gone')", "KeyError"),
-        ("from tqdm.auto import tqdm\nfor _ in tqdm([1]): pass", "progress bar"),
-        ("from tqdm.auto import trange\nfor _ in trange(2, leave=False): pass", "bar"),
+        ("import ipywidgets\nipywidgets.FloatProgress()", "shows a progress bar"),
+        ("import ipywidgets\nw = ipywidgets.Label()\ndisplay(w)\nw.close()", "closed"),
     ],
 )
 def test_a_faulty_notebook_is_reported_and_left_alone(tmp_path, source, message):

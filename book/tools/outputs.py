@@ -4,7 +4,7 @@
     python book/tools/outputs.py chapters/02-mlp-backprop.ipynb  some
 
 Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a time.
-A notebook that raises, writes to stderr or leaves a progress bar is reported and its
+A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
 normalised: widget identifiers, the kernel's versions, how text was cut into pieces.
 """
@@ -87,7 +87,7 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
             for model in reachable(view["model_id"], state):
                 if "Progress" in state[model].get("model_name", ""):
                     raise OutputError(
-                        f"cell '{cell.id}' leaves a progress bar, whose times differ "
+                        f"cell '{cell.id}' shows a progress bar, whose times differ "
                         "from run to run: switch it off in the notebook"
                     )
                 if model not in names:
@@ -171,6 +171,8 @@ def main(arguments=None) -> int:
             parser.error(f"{path} is no notebook")
     # One thread a kernel, as in the tests: torch's last digits depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # Nobody watches, and the times of a progress bar differ from run to run.
+    os.environ["TQDM_DISABLE"] = "1"
     # Nobody watches: a progress bar would only leave an output behind.
     os.environ["TQDM_DISABLE"] = "1"
     # The kernel of this environment, whatever else is installed for this user.

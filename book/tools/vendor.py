@@ -103,16 +103,28 @@ def check(archive: Path, package: Package) -> None:
         )
 
 
-def unpack(archive: Path, package: Package, folder: Path) -> None:
-    """Write the kept files of an npm archive into `folder`."""
+def unpack(
+    archive: Path, folder: Path, wants=lambda path: True, strip: int = 0
+) -> None:
+    """Write the files of a tar archive into `folder`.
+
+    Args:
+        archive: a tar file, compressed or not.
+        folder: is made if need be.
+        wants: of which paths; the rest is left out.
+        strip: how many leading folders of the paths inside are dropped.
+
+    Raises:
+        VendorError: a path would lead out of `folder`.
+    """
     with tarfile.open(archive) as tar:
         for member in tar:
-            path = member.name.partition("/")[2]  # npm puts all under "package/"
-            if not (member.isfile() and path and package.wants(path)):
+            parts = Path(member.name).parts[strip:]
+            if not (member.isfile() and parts and wants("/".join(parts))):
                 continue
-            if ".." in Path(path).parts:
-                raise VendorError(f"{package.name} holds an unsafe path: {path}")
-            target = folder / path
+            if ".." in parts or Path(*parts).is_absolute():
+                raise VendorError(f"{archive.name} holds an unsafe path: {member.name}")
+            target = folder.joinpath(*parts)
             target.parent.mkdir(parents=True, exist_ok=True)
             with tar.extractfile(member) as source, open(target, "wb") as copy:
                 shutil.copyfileobj(source, copy)
@@ -149,7 +161,7 @@ def fetch(package: Package, finish=None) -> Path:
         check(archives[0], package)
         folder = part / "package"
         folder.mkdir()
-        unpack(archives[0], package, folder)
+        unpack(archives[0], folder, package.wants, strip=1)  # below "package/"
         if finish is not None:
             finish(folder)
         try:

@@ -1,0 +1,181 @@
+"""Count what a torch model costs: parameters, multiplications, shapes, layer by layer.
+
+A MAC is one multiplication together with the addition of its product to a sum. Counted
+are those of convolutions and matrix products, zeros of the padding included, as papers
+count them; biases, activations, pooling and batch normalisation cost next to nothing
+beside them and are left out. One MAC is two FLOPs, though many papers that write FLOPs
+mean MACs.
+"""
+
+from math import prod
+from numbers import Integral
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from utils.training import trial_run
+
+# Products with a vector, which torch's own counter leaves out: FLOPs by shapes.
+VECTOR_PRODUCTS = {
+    torch.ops.aten.mv: lambda a, b, **_: 2 * prod(a),
+    torch.ops.aten.dot: lambda a, b, **_: 2 * prod(a),
+}
+
+
+def count_parameters(model: nn.Module, trainable_only: bool = False) -> int:
+    """Numbers in the parameters of `model`, a shared one counted once.
+
+    Args:
+        model: any module, on any device.
+        trainable_only: leave out the frozen ones (`requires_grad` False).
+    """
+    return sum(
+        p.numel() for p in model.parameters() if p.requires_grad or not trainable_only
+    )
+
+
+def count_macs(model: nn.Module, input_shape) -> int:
+    """MACs of one forward pass of one example.
+
+    A model on the `meta` device has shapes but no numbers, so that the cost of a net
+    of any size is found at once: `with torch.device("meta"): model = AlexNet()`.
+
+    Args:
+        model: any module; left as it was.
+        input_shape: of one example, such as (3, 224, 224), without the batch; for
+            several inputs a list of such tuples.
+
+    Raises:
+        ValueError: `input_shape` is no shape, or the model cannot take it.
+    """
+    with _flop_counter() as counter:
+        trial_run(model, *_example(model, input_shape))
+    return counter.get_total_flops() // 2
+
+
+class Layer(NamedTuple):
+    """One call of one layer; shapes are those of one example."""
+
+    name: str
+    type: str
+    output: tuple[int, ...] | None
+    parameters: int
+    macs: int
+
+
+class LayerTable(list):
+    """Rows of `Layer` that print as a table, with the totals `parameters`, `macs`."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self)
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self)
+
+    def __repr__(self) -> str:
+        rows = [("layer", "type", "output", "parameters", "MACs")]
+        for name, kind, output, parameters, macs in self:
+            shape = "" if output is None else " × ".join(map(str, output))
+            rows.append((name, kind, shape, f"{parameters:,}", f"{macs:,}"))
+        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"))
+        width = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        line = "  ".join(
+            f"{{:{'<' if k < 3 else '>'}{w}}}" for k, w in enumerate(width)
+        )
+        lines = [line.format(*row).rstrip() for row in rows]
+        rule = "-" * max(map(len, lines))
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def layer_table(model: nn.Module, input_shape, depth: int | None = None) -> LayerTable:
+    """What each layer gives out, holds and costs, in the order of the computation.
+
+    A layer that is called twice has two rows, its parameters in the first. A module
+    around other layers has a row only for what it holds or multiplies itself. Layers
+    that hold parameters but are never called come last, without a shape.
+
+    Args:
+        model: any module; left as it was.
+        input_shape: as for `count_macs`.
+        depth: 1 gives one row to each child of the model with all that is in it, 2 to
+            each child of the children; None opens everything.
+
+    Raises:
+        ValueError: an argument is not as described, or the model cannot take the input.
+    """
+    if depth is not None and not (isinstance(depth, Integral) and depth >= 1):
+        raise ValueError(f"depth must be None or at least 1, got {depth!r}")
+    levels = {m: name.count(".") + 1 for name, m in model.named_modules() if name}
+    levels[model] = 0
+    names = {
+        module: name
+        for name, module in model.named_modules()
+        if depth is None or levels[module] <= depth
+    }
+    table, calls, counted = LayerTable(), [], set()
+
+    def is_closed(module):  # one row for all that is in it
+        return levels[module] == depth or not any(module.children())
+
+    def new_parameters(module):
+        found = {p: p.numel() for p in module.parameters(is_closed(module))}
+        fresh = found.keys() - counted
+        counted.update(fresh)
+        return sum(found[p] for p in fresh)
+
+    def enter(module, args):
+        calls.append([counter.get_total_flops(), 0])  # FLOPs before, FLOPs of children
+
+    def leave(module, args, output):
+        before, of_children = calls.pop()
+        spent = counter.get_total_flops() - before
+        if calls:
+            calls[-1][1] += spent
+        parameters, macs = new_parameters(module), (spent - of_children) // 2
+        if is_closed(module) or parameters or macs:
+            row = names[module], type(module).__name__, _shape(output), parameters, macs
+            table.append(Layer(*row))
+
+    hooks = [m.register_forward_pre_hook(enter) for m in names]
+    hooks += [m.register_forward_hook(leave) for m in names]
+    try:
+        with _flop_counter() as counter:
+            trial_run(model, *_example(model, input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for module, name in names.items():
+        if parameters := new_parameters(module):
+            table.append(Layer(name, type(module).__name__, None, parameters, 0))
+    return table
+
+
+def _flop_counter() -> FlopCounterMode:
+    return FlopCounterMode(display=False, custom_mapping=VECTOR_PRODUCTS)
+
+
+def _example(model, input_shape) -> list[torch.Tensor]:
+    """A batch of one example of zeros for each input, beside the model's parameters."""
+    several = isinstance(input_shape, tuple | list) and bool(input_shape)
+    several = several and all(isinstance(s, tuple | list) for s in input_shape)
+    shapes = input_shape if several else [input_shape]
+    for shape in shapes:
+        sizes = shape if isinstance(shape, tuple | list) and shape else [None]
+        if not all(isinstance(n, Integral) and n > 0 for n in sizes):
+            raise ValueError(
+                "input_shape must be the shape of one example, such as (3, 224, 224), "
+                f"or a list of such shapes, got {input_shape!r}"
+            )
+    like = next(model.parameters(), torch.empty(0))
+    return [torch.zeros(1, *s, device=like.device, dtype=like.dtype) for s in shapes]
+
+
+def _shape(output) -> tuple[int, ...] | None:
+    """The shape of one example in a layer's output; of the first tensor if many."""
+    while isinstance(output, tuple | list) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None

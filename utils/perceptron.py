@@ -18,6 +18,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from utils import plotting
+
 # Small sets to learn, as (X, y). All coordinates are quarters, so that the sums of the
 # learning rule are exact in floating point and a tie is a tie.
 _CORNERS = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -251,3 +253,47 @@ def novikoff_bound(X, y) -> float:
     _, margin = max_margin(X, y)
     radius = np.linalg.norm(np.asarray(X, dtype=float), axis=1).max()
     return float((radius / margin) ** 2)
+
+
+def draw(ax, X, y, weight=None, bias=0.0, limit=2.5) -> None:
+    """Draw examples in the plane and, if there is one, the line w.x + b = 0.
+
+    Class 1 is drawn as circles, class 0 as squares; a hollow one is classified wrongly.
+    Each side of the line has the colour of its class, and w stands on the line.
+
+    Args:
+        ax: Matplotlib axes.
+        X: examples (N, 2).
+        y: their classes (N,), 0 or 1.
+        weight: w (2,), or None to draw only the examples.
+        bias: b.
+        limit: the picture goes from -limit to limit in both directions.
+
+    Raises:
+        ValueError: the examples do not lie in a plane, or bad input.
+    """
+    X, y = _examples(X, y)
+    if X.shape[1] != 2:
+        raise ValueError(f"X must have shape (N, 2) to be drawn, got {X.shape}")
+    colors = [plotting.COLORS["orange"], plotting.COLORS["blue"]]
+    right = np.ones(len(X), bool)
+    if weight is not None:
+        right = (X @ weight + bias > 0) == y
+        across = np.array([-limit, limit])
+        x1, x2 = np.meshgrid(across, across)
+        corners = weight[0] * x1 + weight[1] * x2 + bias
+        if np.any(weight):
+            levels = [-np.inf, 0, np.inf]
+            ax.contourf(x1, x2, corners, levels, colors=colors, alpha=0.13)
+            ax.contour(x1, x2, corners, [0], colors=[plotting.INK], linewidths=1.5)
+            foot = -bias * np.array(weight) / np.dot(weight, weight)
+            tip = foot + np.array(weight) * min(1, 1.5 / np.linalg.norm(weight))
+            arrow = {"arrowstyle": "-|>", "color": plotting.INK, "shrinkA": 0}
+            ax.annotate("", tip, foot, arrowprops={**arrow, "shrinkB": 0})
+            ax.annotate("w", tip, (4, 2), textcoords="offset points", style="italic")
+    for label, marker in ((1, "o"), (0, "s")):
+        for chosen, face in ((right, colors[label]), (~right, plotting.PAPER)):
+            points = X[(y == label) & chosen].T
+            ax.plot(*points, marker, color=colors[label], markerfacecolor=face, ms=7)
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="$x_1$", ylabel="$x_2$")
+    ax.set_aspect("equal")

@@ -99,7 +99,8 @@ function place(event, canvas) {
 
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.
 function draggable(node, canvas, onmove) {
-  node.style.touchAction = "none";
+  // Or the page scrolls; touch-action is not honoured on the inner elements of an SVG.
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.style.cursor = "grab";
   node.addEventListener("pointerdown", (event) => {
     node.setPointerCapture(event.pointerId);

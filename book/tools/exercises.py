@@ -10,15 +10,27 @@ nbgrader lives in an environment of its own (`.venv-grade`) and runs the noteboo
 the interpreter that called this script.
 """
 
+import argparse
 import ast
+import contextlib
+import hashlib
+import importlib.util
+import json
+import logging
+import os
 import re
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import nbformat
+from layout import ROOT, setup_cell
+
 MASTERS = ROOT / "exercises"
 BUILD = ROOT / "_build" / "exercises"
 ENVIRONMENT = ROOT / ".venv-grade"
-SETUP_CELL = ROOT / "book" / "tools" / "setup_cell.txt"
+REQUIREMENTS = ROOT / "book" / "tools" / "requirements-grade.txt"
 
 SOLUTION = ("BEGIN SOLUTION", "END SOLUTION")
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
@@ -105,9 +117,11 @@ def check_cell(cell) -> list[str]:
         marks = cell.metadata.nbgrader
         if marks.get("schema_version") != SCHEMA:
             problems.append(f"nbgrader schema_version must be {SCHEMA}")
-        for key in ("grade", "solution", "locked", "task"):
+        for key in ("grade", "solution", "locked"):
             if not isinstance(marks.get(key), bool):
                 problems.append(f"nbgrader '{key}' must be true or false")
+        if marks.get("task"):
+            problems.append("nbgrader 'task' cells are not used here")
         if marks.get("grade_id") != name:
             problems.append(f"grade_id {marks.get('grade_id')!r} is not the cell's id")
         if what in ("test", "locked") and marks.get("locked") is not True:
@@ -184,7 +198,7 @@ def check_master(notebook) -> list[str]:
     cells = notebook.cells
     if not cells or cells[0].cell_type != "markdown" or cells[0].source[:2] != "# ":
         problems.append("the first cell must be Markdown with a title")
-    setup = SETUP_CELL.read_text(encoding="utf-8").strip()
+    setup = setup_cell()
     if (
         len(cells) < 2
         or cells[1].get("id") != "setup"
@@ -215,3 +229,238 @@ def check_master(notebook) -> list[str]:
         if kind(cell) == "solution" and exercise_of(cell.id) not in tasks:
             problems.append(f"{cell.id}: a solution that nothing grades")
     return problems
+
+
+def check_student(student, master) -> list[str]:
+    """What is wrong with the student copy that was made of `master`; empty if nothing.
+
+    Nothing of the solutions and hidden tests may be left in it, nor any output, and the
+    cells must be the master's, in its order.
+    """
+    problems = []
+    public = {}  # lines that students may see
+    secret = {}  # lines of solutions and hidden tests
+    for cell in master.cells:
+        public |= dict.fromkeys(map(str.strip, student_source(cell).split("\n")))
+        for marks in (SOLUTION, HIDDEN):
+            lines = cut(cell.source, marks)[1].split("\n")
+            secret |= {line.strip(): cell.id for line in lines if line.strip()}
+        if kind(cell) in ("solution", "written") and SOLUTION[0] not in cell.source:
+            lines = cell.source.split("\n")
+            secret |= {line.strip(): cell.id for line in lines if line.strip()}
+    for line in public:
+        secret.pop(line, None)
+    for cell in student.cells:
+        for line in map(str.strip, cell.source.split("\n")):
+            if line in secret:
+                problems.append(f"{cell.id}: shows {secret[line]}'s '{line}'")
+            if re.search(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", line):
+                problems.append(f"{cell.id}: shows the mark '{line}'")
+        if cell.get("outputs") or cell.get("execution_count") is not None:
+            problems.append(f"{cell.id}: has an output")
+    if [cell.id for cell in student.cells] != [cell.id for cell in master.cells]:
+        problems.append("the cells are not those of the master")
+    if points(student) != points(master):
+        problems.append("the points are not those of the master")
+    return problems
+
+
+# --- nbgrader
+
+
+class GradingError(Exception):
+    """Something that the person at the keyboard can mend; its text says how."""
+
+
+def enter_environment() -> None:
+    """Go on in nbgrader's environment, with a kernel that is the calling interpreter.
+
+    Raises:
+        GradingError: the environment is missing.
+    """
+    if importlib.util.find_spec("nbgrader"):
+        return
+    python = ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        raise GradingError(
+            f"nbgrader's environment {ENVIRONMENT.name} is missing. Set it up:\n"
+            f"  python -m venv {ENVIRONMENT.name}\n"
+            f"  {ENVIRONMENT.name}/bin/python -m pip install --no-deps -r "
+            f"{REQUIREMENTS.relative_to(ROOT)}"
+        )
+    # A kernel "python3" with an absolute path, so that nbgrader's own Python, which has
+    # no torch, is never taken for it.
+    launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = {"argv": launch, "display_name": "Python 3", "language": "python"}
+    data = ENVIRONMENT / "share" / "jupyter"
+    write(data / "kernels" / "python3" / "kernel.json", json.dumps(kernel, indent=1))
+    environment = os.environ | {
+        "JUPYTER_PATH": str(data),
+        "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": "",
+    }
+    os.execve(python, [str(python), *sys.argv], environment)
+
+
+def kernel_python() -> str:
+    """The interpreter that notebooks run in."""
+    kernel = ENVIRONMENT / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    return json.loads(kernel.read_text(encoding="utf-8"))["argv"][0]
+
+
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path` at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+@contextlib.contextmanager
+def quiet_log():
+    """Collect what nbgrader logs, instead of printing it: yields a list of lines."""
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    log = logging.getLogger("traitlets")
+    old, propagate = log.handlers[:], log.propagate
+    log.handlers, log.propagate = [handler], False
+    try:
+        yield lines
+    finally:
+        log.handlers, log.propagate = old, propagate
+
+
+def convert(converter, root: Path, slug: str, student: str = "", **settings) -> None:
+    """Run one of nbgrader's converters in the course folder `root`.
+
+    `settings` are values for its configuration: {"Execute": {"timeout": 30}, ...}.
+    """
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    config = Config(settings)
+    config.CourseDirectory.root = str(root)
+    config.CourseDirectory.assignment_id = slug
+    config.CourseDirectory.student_id = student or "*"
+    config.ClearSolutions.code_stub = {"python": CODE_STUB}
+    config.ClearSolutions.text_stub = TEXT_STUB
+    # Sockets in place of ports: other users cannot connect. Their path must be short.
+    with tempfile.TemporaryDirectory(prefix="kernel", dir="/tmp") as sockets:
+        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = f"{sockets}/socket"
+        converter(coursedir=CourseDirectory(config=config), config=config).start()
+
+
+def assemble(slug: str, root: Path) -> Path:
+    """Make a course folder of one master, with nbgrader's gradebook; the student copy.
+
+    Raises:
+        GradingError: the master, or the copy made of it, is not as it should be.
+    """
+    from nbgrader.converters import GenerateAssignment
+
+    master = nbformat.read(MASTERS / f"{slug}.ipynb", as_version=nbformat.NO_CONVERT)
+    problems = check_master(master)
+    if problems:
+        raise GradingError("\n  ".join([f"exercises/{slug}.ipynb:", *problems]))
+    shutil.rmtree(root, ignore_errors=True)
+    source = root / "source" / slug / f"{slug}.ipynb"
+    source.parent.mkdir(parents=True)
+    shutil.copy(MASTERS / f"{slug}.ipynb", source)
+    with quiet_log():
+        convert(GenerateAssignment, root, slug)
+    release = root / "release" / slug / f"{slug}.ipynb"
+    student = nbformat.read(release, as_version=nbformat.NO_CONVERT)
+    student.metadata["exercise"] = slug  # tells the grader which assignment this is
+    problems = check_student(student, master)
+    if problems:
+        raise GradingError("\n  ".join([f"student copy of {slug}:", *problems]))
+    write(release, nbformat.writes(student) + "\n")
+    return release
+
+
+def solve(slug: str, root: Path) -> Path:
+    """The executed solutions edition, in a course folder that `assemble` has made.
+
+    Raises:
+        GradingError: a cell of the solution fails.
+    """
+    from nbgrader.converters import GenerateSolution
+
+    with quiet_log():
+        convert(GenerateSolution, root, slug, Execute={"timeout": 600})
+    path = root / "solution" / slug / f"{slug}.ipynb"
+    solved = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    for cell in solved.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                raise GradingError(
+                    f"exercises/{slug}.ipynb: the solution fails in cell {cell.id}: "
+                    f"{output.ename}: {output.evalue}"
+                )
+    write(path, nbformat.writes(solved) + "\n")
+    return path
+
+
+def digest(*paths: Path) -> str:
+    """A fingerprint of the contents of files; of the .py files of folders."""
+    found = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            found.update(file.name.encode() + b"\0" + file.read_bytes())
+    return found.hexdigest()
+
+
+def inputs(slug: str) -> list[Path]:
+    """Everything that a student copy and its grades depend on."""
+    here = Path(__file__).parent
+    master = MASTERS / f"{slug}.ipynb"
+    setup = here / "setup_cell.txt"
+    return [master, Path(__file__), setup, REQUIREMENTS, ROOT / "utils"]
+
+
+def build(slug: str) -> bool:
+    """Write both copies of one master; False if they were there and up to date."""
+    copies = {name: BUILD / name / f"{slug}.ipynb" for name in ("student", "solutions")}
+    stamp = BUILD / "work" / f"{slug}.stamp"
+    key = digest(*inputs(slug))
+    made = all(path.exists() for path in copies.values())
+    if made and stamp.exists() and stamp.read_text() == key:
+        return False
+    root = BUILD / "work" / slug
+    write(copies["student"], assemble(slug, root).read_text(encoding="utf-8"))
+    write(copies["solutions"], solve(slug, root).read_text(encoding="utf-8"))
+    shutil.rmtree(root)
+    write(stamp, key)
+    return True
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("slug", nargs="*", help="e.g. 01-perceptron; default: all")
+    wanted = parser.parse_args(arguments).slug
+    slugs = sorted(path.stem for path in MASTERS.glob("*.ipynb"))
+    unknown = sorted(set(wanted) - set(slugs))
+    if unknown or not slugs:
+        known = ", ".join(slugs) or "none"
+        raise GradingError(
+            f"no master exercises/{'/'.join(unknown)}; there are: {known}"
+        )
+    enter_environment()
+    for old in BUILD.glob("s*/*.ipynb"):
+        if old.stem not in slugs:
+            old.unlink()
+    for slug in wanted or slugs:
+        print(f"{slug}: {'written' if build(slug) else 'up to date'}", flush=True)
+    print(f"Student copies: {BUILD / 'student'}\nSolutions:      {BUILD / 'solutions'}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except GradingError as error:
+        sys.exit(f"Error: {error}")

@@ -1,8 +1,8 @@
 """One look for every figure of the book.
 
 Figures are published as SVG. The colours below hold at least 3:1 contrast on white
-and on near-black and stay apart for colour-blind readers (after Okabe and Ito). Black,
-white and the greys are sentinels: the website replaces them by the page's own text,
+and on near-black and stay apart for colour-blind readers (a test simulates them). INK,
+PAPER, LINE and MUTED are sentinels: the website replaces them by the page's own text,
 background and line colours, so that a figure belongs to the page in light and dark.
 """
 
@@ -22,9 +22,9 @@ COLORS = {
     "blue": "#0a7bc2",
     "orange": "#c96a00",
     "green": "#00875f",
-    "red": "#d1495b",
-    "purple": "#a463b0",
-    "grey": "#76777b",
+    "red": "#cf2a45",
+    "purple": "#985596",
+    "grey": "#85868a",
 }
 PALETTE = list(COLORS.values())
 MARKERS = ["o", "s", "^", "D", "v", "P"]
@@ -60,7 +60,6 @@ def use_style() -> None:
             "image.cmap": "gray_r",
             "image.interpolation": "nearest",
             "svg.fonttype": "path",
-            "svg.hashsalt": "perceptron-to-resnet",
         }
     )
 
@@ -68,7 +67,8 @@ def use_style() -> None:
 def to_svg(fig, alt: str) -> str:
     """The figure as SVG text, the same for the same figure, with `alt` as its title."""
     buffer = io.StringIO()
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with mpl.rc_context({"svg.hashsalt": "perceptron-to-resnet"}):  # stable identifiers
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     title = alt.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -103,35 +103,81 @@ def show(fig, alt: str) -> None:
     )
 
 
-def image_grid(images, titles=None, columns=10, size=0.7, cmap="gray_r"):
-    """A figure with `images` (N, H, W) or (N, H, W, 3) in rows of `columns`.
+def image_grid(images, titles=None, columns=10, size=0.7, cmap="gray_r", limits=None):
+    """A figure with `images` in rows of `columns`.
 
     Args:
-        images: array (N, H, W) or (N, H, W, 3).
+        images: grey (N, H, W) or (N, 1, H, W), or colour (N, H, W, 3) or (N, 3, H, W)
+            with values in 0..1 (or whole numbers in 0..255).
         titles: N short strings, or None.
         columns: images per row.
         size: inches per image.
+        cmap: Matplotlib colour map of grey images.
+        limits: (low, high), the values at the ends of `cmap` for all grey images; None
+            stretches each image over its own range.
 
     Raises:
-        ValueError: no image, or as many titles as not images.
+        ValueError: no image, another shape, or as many titles as not images.
     """
     images = np.asarray(images)
-    if images.ndim not in (3, 4) or len(images) == 0:
+    if images.ndim == 4 and images.shape[-1] != 3 and images.shape[1] in (1, 3):
+        images = np.moveaxis(images, 1, -1)  # (N, C, H, W) -> (N, H, W, C)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    colour = images.ndim == 4 and images.shape[-1] == 3
+    if not (images.ndim == 3 or colour) or images.size == 0:
         raise ValueError(
-            f"images must have shape (N, H, W) or (N, H, W, 3), got {images.shape}"
+            "images must have shape (N, H, W), (N, 1, H, W), (N, H, W, 3) or "
+            f"(N, 3, H, W), got {images.shape}"
         )
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} images")
+    if columns < 1:
+        raise ValueError(f"columns must be at least 1, got {columns}")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height = size * (1.35 if titles is not None else 1.05)
     fig, axes = plt.subplots(
         rows, columns, figsize=(columns * size, rows * height), squeeze=False
     )
+    low, high = (None, None) if limits is None else limits
     for ax in axes.flat:
         ax.set_axis_off()
     for k, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(image, cmap=cmap)
+        ax.imshow(image, cmap=cmap, vmin=low, vmax=high)
         if titles is not None:
             ax.set_title(titles[k], fontsize=8, loc="center", pad=2)
+    return fig
+
+
+def learning_curves(history):
+    """A figure of loss and accuracy by epoch: training solid, test dashed.
+
+    Args:
+        history: one `utils.training.History`, or a dict of up to six, by name, to
+            compare.
+
+    Raises:
+        ValueError: no history, an empty one, or more than six.
+    """
+    alone = not isinstance(history, dict)
+    runs = {"training": history} if alone else history
+    if not 1 <= len(runs) <= len(PALETTE):
+        raise ValueError(f"history must hold 1 to {len(PALETTE)} runs, got {len(runs)}")
+    for name, run in runs.items():
+        if not getattr(run, "loss", None):
+            raise ValueError(f"history must hold trained epochs, {name} is {run!r}")
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8))
+    for k, (name, run) in enumerate(runs.items()):
+        curves = (run.loss, run.test_loss), (run.train_accuracy, run.test_accuracy)
+        for ax, (train, test) in zip(axes, curves, strict=True):
+            epochs, look = range(1, len(train) + 1), {"marker": MARKERS[k], "ms": 3}
+            ax.plot(epochs, train, color=PALETTE[k], label=name, **look)
+            if test:
+                color, label = (PALETTE[1], "test") if alone else (PALETTE[k], None)
+                ax.plot(epochs, test, "--", color=color, label=label, **look)
+    for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+        ax.set(xlabel="epoch", ylabel=quantity)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(title=None if alone else "test: dashed")
     return fig

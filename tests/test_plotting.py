@@ -1,0 +1,263 @@
+"""Colours that everybody can tell apart, and figures that say what they show."""
+
+import itertools
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from utils import plotting
+from utils.plotting import COLORS, PALETTE, image_grid, learning_curves, show, to_svg
+from utils.training import History
+
+mpl.use("Agg")
+SVG = "{http://www.w3.org/2000/svg}"
+WHITE, NEAR_BLACK = "#ffffff", "#14181e"
+
+# What a complete lack of one cone type leaves of linear RGB (Machado, Oliveira and
+# Fernandes, "A physiologically-based model for simulation of color vision deficiency",
+# IEEE Transactions on Visualization and Computer Graphics 15(6), 2009).
+VISION = {
+    "normal": np.eye(3),
+    "no red cones": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "no green cones": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "no blue cones": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+
+
+def linear(color):
+    c = np.array(to_rgb(color))
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(a, b):
+    """WCAG 2's contrast ratio, 1 to 21."""
+    dark, light = sorted(linear(c) @ [0.2126, 0.7152, 0.0722] + 0.05 for c in (a, b))
+    return light / dark
+
+
+def lab(rgb):
+    """CIE L*a*b* of linear RGB: distances of 2 to 3 are just noticeable."""
+    xyz = [
+        [0.4124, 0.3576, 0.1805],
+        [0.2126, 0.7152, 0.0722],
+        [0.0193, 0.1192, 0.9505],
+    ] @ np.clip(rgb, 0, 1)
+    xyz = xyz / [0.9505, 1, 1.089]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    with mpl.rc_context():
+        plotting.use_style()
+        yield
+    plt.close("all")
+
+
+# --- colours
+
+
+@pytest.mark.parametrize("color", [*PALETTE, plotting.MUTED], ids=[*COLORS, "muted"])
+def test_colours_stand_out_on_light_and_on_dark(color):
+    assert contrast(color, WHITE) >= 3
+    assert contrast(color, NEAR_BLACK) >= 3
+
+
+def test_the_ruler_itself():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert lab(linear("#ffffff")) == pytest.approx([100, 0, 0], abs=0.1)
+    assert lab(linear("#ff0000")) == pytest.approx([53.2, 80.1, 67.2], abs=0.2)
+    red_green = {
+        eyes: np.linalg.norm(lab(m @ linear("#b05050")) - lab(m @ linear("#707030")))
+        for eyes, m in VISION.items()
+    }
+    assert red_green["no green cones"] < red_green["normal"] / 3
+
+
+@pytest.mark.parametrize("eyes", VISION)
+def test_colours_stay_apart_whatever_the_eyes(eyes):
+    seen = {name: lab(VISION[eyes] @ linear(c)) for name, c in COLORS.items()}
+    for a, b in itertools.combinations(COLORS, 2):
+        assert np.linalg.norm(seen[a] - seen[b]) > 12, (a, b)
+
+
+def test_a_marker_for_each_colour():
+    assert len(set(PALETTE)) == len(set(plotting.MARKERS)) == len(PALETTE) == 6
+    assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == PALETTE
+
+
+# --- figures
+
+
+def a_figure():
+    fig, ax = plt.subplots()
+    ax.plot([1, 3, 2])
+    ax.imshow(np.eye(3))
+    ax.set_title("a title")
+    return fig
+
+
+def test_svg_is_the_same_for_the_same_figure_whatever_the_style():
+    first = to_svg(a_figure(), "what to see")
+    assert to_svg(a_figure(), "what to see") == first
+    mpl.rcParams["svg.hashsalt"] = None
+    assert to_svg(a_figure(), "what to see") == first
+
+
+def test_svg_is_an_image_with_the_text_as_its_name():
+    alt = 'x < 3 & "y" > \\1'
+    root = ET.fromstring(to_svg(a_figure(), alt))
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    assert root[0].tag == f"{SVG}title"
+    assert root[0].text == alt
+
+
+def test_show_publishes_picture_and_text_and_closes(monkeypatch):
+    published = []
+
+    def display(data, metadata, raw):
+        published.append((data, metadata, raw))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    fig = a_figure()
+    assert show(fig, "  A line,\n   and a matrix. ") is None
+    ((data, metadata, raw),) = published
+    assert raw
+    assert set(data) == {"image/svg+xml", "text/plain"}
+    assert data["text/plain"] == "A line, and a matrix."
+    assert metadata == {"image/svg+xml": {"alt": "A line, and a matrix."}}
+    assert "<title>A line, and a matrix.</title>" in data["image/svg+xml"]
+    assert not plt.fignum_exists(fig.number)
+
+
+@pytest.mark.parametrize("alt", ["", "  \n", None, 3])
+def test_a_figure_without_text_is_refused(alt):
+    with pytest.raises(ValueError, match="alt must be a sentence .* got "):
+        show(a_figure(), alt)
+
+
+# --- grids of images
+
+
+def drawn(fig):
+    return [ax.images[0] for ax in fig.axes if ax.images]
+
+
+@pytest.mark.parametrize(
+    ("shape", "one"),
+    [
+        ((12, 5, 4), (5, 4)),
+        ((12, 1, 5, 4), (5, 4)),
+        ((12, 5, 4, 1), (5, 4)),
+        ((12, 5, 4, 3), (5, 4, 3)),
+        ((12, 3, 5, 4), (5, 4, 3)),
+    ],
+)
+def test_grid_takes_every_layout(shape, one):
+    images = np.random.default_rng(0).random(shape)
+    fig = image_grid(images, columns=5)
+    assert len(fig.axes) == 15  # three rows of five, the last three empty
+    pictures = [p.get_array() for p in drawn(fig)]
+    assert [p.shape for p in pictures] == [one] * 12
+    third = images[2]
+    if shape[1] in (1, 3):
+        third = np.moveaxis(third, 0, -1)
+    np.testing.assert_allclose(pictures[2], third.reshape(one))
+
+
+def test_grid_titles_limits_and_few_images():
+    images = np.arange(2 * 9).reshape(2, 3, 3)
+    fig = image_grid(images, titles=["a", "b"])
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b"]
+    assert [p.get_clim() for p in drawn(fig)] == [(0, 8), (9, 17)]
+    fig = image_grid(images, limits=(-1, 20))
+    assert [p.get_clim() for p in drawn(fig)] == [(-1, 20), (-1, 20)]
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 3), (3, 3), (2, 5, 5, 2), (2, 2, 5, 5), (4,)])
+def test_grid_refuses_other_shapes(shape):
+    with pytest.raises(ValueError, match="images must have shape .* got "):
+        image_grid(np.zeros(shape))
+
+
+def test_grid_refuses_what_does_not_match():
+    with pytest.raises(ValueError, match="1 titles for 2 images"):
+        image_grid(np.zeros((2, 3, 3)), titles=["one"])
+    with pytest.raises(ValueError, match="columns must be at least 1, got 0"):
+        image_grid(np.zeros((2, 3, 3)), columns=0)
+
+
+# --- learning curves
+
+
+def run(epochs, tested=True):
+    loss = [1 / (k + 1) for k in range(epochs)]
+    accuracy = [1 - v / 2 for v in loss]
+    if not tested:
+        return History(loss, accuracy)
+    return History(loss, accuracy, [v + 0.1 for v in loss], [v - 0.1 for v in accuracy])
+
+
+def test_curves_of_one_run():
+    one = run(4)
+    loss, accuracy = learning_curves(one).axes
+    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss")
+    assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy")
+    assert [t.get_text() for t in loss.get_legend().texts] == ["training", "test"]
+    for ax, curves in (
+        (loss, (one.loss, one.test_loss)),
+        (accuracy, (one.train_accuracy, one.test_accuracy)),
+    ):
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+        assert len({line.get_color() for line in ax.lines}) == 2
+        for line, values in zip(ax.lines, curves, strict=True):
+            assert list(line.get_xdata()) == [1, 2, 3, 4]
+            assert list(line.get_ydata()) == values
+
+
+def test_curves_of_several_runs_share_a_colour_each():
+    loss, _ = learning_curves({"plain": run(3), "no test": run(5, tested=False)}).axes
+    looks = [(line.get_color(), line.get_linestyle()) for line in loss.lines]
+    assert looks == [(PALETTE[0], "-"), (PALETTE[0], "--"), (PALETTE[1], "-")]
+    legend = loss.get_legend()
+    assert [t.get_text() for t in legend.texts] == ["plain", "no test"]
+    assert "dashed" in legend.get_title().get_text()
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        (run(0), "history must hold trained epochs, training is "),
+        ({"a": run(1), "b": None}, "history must hold trained epochs, b is None"),
+        ({}, "history must hold 1 to 6 runs, got 0"),
+        ({str(k): run(1) for k in range(7)}, "history must hold 1 to 6 runs, got 7"),
+    ],
+)
+def test_curves_refuse_what_is_no_history(history, message):
+    with pytest.raises(ValueError, match=message):
+        learning_curves(history)
+    assert plt.get_fignums() == []

@@ -26,7 +26,8 @@ serve: book ## build the site and serve it on this machine (PORT=8000)
 	@echo "http://127.0.0.1:$(PORT)/  (Ctrl+C ends it; if the port is taken: PORT=8001)"
 	@$(python) -m http.server $(PORT) --bind 127.0.0.1 --directory $(site) >/dev/null
 
-test: book grading browser ## run every test
+test: environment grading browser ## run every test
+	@$(python) book/tools/vendor.py
 	@$(run_tests) --nbval --nbval-current-env --nbval-cell-timeout 300 tests chapters
 
 outputs: environment ## execute all chapters and write their outputs back
@@ -40,7 +41,7 @@ exercises: environment grading ## write student copies and solutions of the exer
 
 grade: environment grading ## grade a folder of submissions (SUBMISSIONS=folder)
 	@$(if $(SUBMISSIONS),,$(error Say which folder: make grade SUBMISSIONS=folder))
-	@$(python) book/tools/grade.py "$(SUBMISSIONS)"
+	@$(python) book/tools/grade.py "$(SUBMISSIONS)" $(if $(OUT),"$(OUT)")
 
 bench: environment ## time our code against torch
 	@for file in tests/bench_*.py; do $(python) "$$file" || exit 1; done

@@ -24,6 +24,7 @@ SETUP = layout.setup_cell()
 NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
 COURSE = "perceptron-to-resnet"  # the folder that the set-up cell makes
 COLABS_OWN = {"torch", "numpy", "ipython", "ipywidgets", "ipykernel", "matplotlib"}
+VIEW = "application/vnd.jupyter.widget-view+json"
 WHERE = "\nimport utils; print(utils.__file__)"
 
 # Read by every Python that starts with STAND_IN on its path: Colab's module, and a
@@ -38,7 +39,11 @@ def module(name, **contents):
     return made
 
 if os.environ["ON_COLAB"]:
-    output = module("google.colab.output", enable_custom_widget_manager=lambda: None)
+    widgets = module("google.colab.output._widgets", _installed_url=None)
+    output = module("google.colab.output", _widgets=widgets)
+    output.enable_custom_widget_manager = lambda: setattr(
+        widgets, "_installed_url", "https://example.org/manager.js"
+    )
     module("google", colab=module("google.colab", output=output))
 
 class Partial(PathFinder):
@@ -135,6 +140,8 @@ def test_notebook_alone_runs_to_its_end(path, colab, tmp_path):
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
+            if VIEW in output.get("data", {}):  # else Colab would not show it
+                assert "custom_widget_manager" in output.metadata[VIEW]["colab"]
     used = notebook.cells[-1].outputs[-1].text.strip()
     assert used == str(content / COURSE / "utils/__init__.py")
     assert not list(content.glob("*.part"))

@@ -1,6 +1,5 @@
 """The exercises: format, checks against right and wrong answers, grading."""
 
-import importlib.util
 import json
 import os
 import re
@@ -11,26 +10,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from book.tools import exercises
+
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "tests" / "wrong_answers"
-CELL_SECONDS = 20  # a wrong answer may loop; a cell of a right one stays well below
-SLOWEST = (
-    10  # seconds that a cell of the solved notebook may take (grading stops at 30)
-)
-
-
-def tool(name: str):
-    """The command-line script book/tools/NAME.py as a module."""
-    path = ROOT / "book" / "tools" / f"{name}.py"
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-exercises = tool("exercises")
 SLUGS = sorted(path.stem for path in exercises.MASTERS.glob("*.ipynb"))
+CELL_SECONDS = 20  # of the processor; a wrong answer may loop for ever
+SLOWEST = 10  # seconds for a cell of the solution; grading stops a cell at 30
 
 
 def read(slug: str):
@@ -103,7 +89,7 @@ def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) ->
             str(folder / "job.json"),
             str(folder / "results.json"),
         ],
-        cwd=exercises.MASTERS if not (folder / "cwd").exists() else folder / "cwd",
+        cwd=exercises.MASTERS,
         env=environment,
         check=True,
         timeout=300,

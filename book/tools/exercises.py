@@ -25,7 +25,11 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from layout import ROOT, setup_cell
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools.layout import setup_cell  # noqa: E402
 
 MASTERS = ROOT / "exercises"
 BUILD = ROOT / "_build" / "exercises"

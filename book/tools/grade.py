@@ -30,7 +30,9 @@ from pathlib import Path
 
 import nbformat
 
-from exercises import (
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from book.tools.exercises import (  # noqa: E402
     MASTERS,
     ROOT,
     GradingError,
@@ -413,7 +415,10 @@ def take(one: Submission, key: str) -> bool:
 
 def grade_all(todo: list[Submission], settings: dict, jobs: int) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
-    from grade_one import grade_one, kill_kernel  # nbgrader, once for all processes
+    from book.tools.grade_one import (
+        grade_one,
+        kill_kernel,
+    )  # nbgrader, once for all processes
 
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()

@@ -34,7 +34,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Integer, Unicode
 
-from exercises import convert, kind, quiet_log, write
+from book.tools.exercises import convert, kind, quiet_log, write
 
 STUDENT = "student"  # nbgrader's name for everyone: real names may hold any character
 RESTARTS = 3  # of Python, for one submission
@@ -377,9 +377,11 @@ def grade_one(folder: Path, job: dict) -> None:
                 write(done, json.dumps(result, ensure_ascii=False))
             result = json.loads(done.read_text(encoding="utf-8"))
             result["grades"] = grades(folder, slug, job["marks"])
-            page = feedback(
-                folder, slug, job["student"], job["notes"] + result["notes"]
-            )
+            notes = job["notes"] + result["notes"]
+            for name, grade in result["grades"].items():
+                if grade["waiting"]:
+                    notes.append(f"Cell {name}: a person has yet to mark this answer.")
+            page = feedback(folder, slug, f"{job['student']} · {slug}", notes)
             write(folder / "feedback.html", page)
         except BaseException as error:  # a submission must never stop the others
             text = f"{type(error).__name__}: {error}".split("\n")[0][:300]

@@ -32,6 +32,16 @@ def up(docname: str) -> str:
     return posixpath.relpath(".", posixpath.dirname(docname) or ".")
 
 
+def note_changes(app, env, docnames):
+    """Remember whether any page is read anew…"""
+    env.book_changed = bool(docnames)
+
+
+def write_all(app, env):
+    """…because then all are written: each shows the titles of the others."""
+    return sorted(env.found_docs) if env.book_changed else None
+
+
 def read_source(app, docname, source):
     """Turn a notebook's figures and explorers into HTML before it is parsed."""
     app.env.book_files.pop(docname, None)
@@ -134,10 +144,14 @@ def add_context(app, pagename, templatename, context, doctree):
 def write_files(app, error):
     """Write what the pages refer to, and remove what none of them does."""
     formulas.PAINTER.close()
+    if app._warncount:
+        # What warned is read again next time: no build forgets what is wrong.
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
     if error is not None or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
     formulas.write_assets(static)
+    Path(app.outdir, ".nojekyll").touch()  # GitHub would hide folders named _static
     folder = Path(app.outdir, FIGURES)
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {}
@@ -188,6 +202,8 @@ def setup(app):
         app.add_config_value(name, {}, "")
     app.connect("builder-inited", start)
     app.connect("env-purge-doc", forget)
+    app.connect("env-before-read-docs", note_changes)
+    app.connect("env-updated", write_all)
     app.connect("source-read", read_source)
     app.connect("doctree-resolved", inline_drawings)
     app.connect("doctree-resolved", box_tables)

@@ -1,0 +1,592 @@
+"""The website as its readers meet it: whole, self-contained, readable by everyone.
+
+It is built afresh, with warnings as errors, and opened in a browser: wide, in light and
+in dark, on a phone, and without scripts. Every page is opened once for each; the tests
+look at what was found.
+"""
+
+import gzip
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import nbformat
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[1]
+VIEW = "application/vnd.jupyter.widget-view+json"
+MOST_KILOBYTES = 150  # gzipped, of a page without its own figures and explorers
+WIDE = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "has_touch": True,
+    "is_mobile": True,
+}
+
+
+def entries() -> list[str]:
+    """The pages of the table of contents, in order."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"]] + [
+        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+    ]
+
+
+PAGES = entries()
+CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
+every_page = pytest.mark.parametrize("name", PAGES)
+every_chapter = pytest.mark.parametrize("name", CHAPTERS)
+
+
+def notebook(name):
+    return nbformat.read(ROOT / f"{name}.ipynb", as_version=4)
+
+
+def outputs(name):
+    """The data of all rich outputs of a chapter."""
+    for cell in notebook(name).cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                yield output.data
+
+
+def letters(text: str) -> str:
+    """Text without what typesetting changes: spaces, quotes, dashes."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+# ------------------------------------------------------------ what was built
+
+
+@dataclass
+class Built:
+    """A page as it lies in the folder."""
+
+    path: Path
+
+    @cached_property
+    def html(self):
+        return BeautifulSoup(self.path.read_text(encoding="utf-8"), "html.parser")
+
+    @cached_property
+    def ids(self):
+        return {node["id"] for node in self.html.find_all(id=True)}
+
+
+@pytest.fixture(scope="module")
+def built(site):
+    pages = {}
+
+    def page(name):
+        if name not in pages:
+            pages[name] = Built(site / f"{name}.html")
+        return pages[name]
+
+    return page
+
+
+@every_page
+def test_page_is_there(built, name):
+    page = built(name)
+    assert page.path.stat().st_size > 3000
+    assert page.html.html["lang"] == "en"
+    assert len(page.html.find_all("h1")) == 1
+    assert page.html.title.string.endswith("From the Perceptron to ResNet")
+    description = page.html.find("meta", attrs={"name": "description"})["content"]
+    assert 40 <= len(description) <= 160
+    assert page.html.find("link", rel="icon")
+    navigation = page.html.find(id="book-nav")
+    assert len(navigation.find_all("a")) == len(PAGES)
+    assert navigation.find("a", class_="current"), "the list does not show the page"
+
+
+def headings(name):
+    """The headings of a source, without formulas."""
+    source = ROOT / f"{name}.ipynb"
+    if source.exists():
+        cells = notebook(name).cells
+        text = "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
+    else:
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    text = re.sub(r"^(```+).*?^\1", "", text, flags=re.M | re.S)
+    found = re.findall(r"^#{1,6} +(.+?)\s*$", text, flags=re.M)
+    return [letters(re.sub(r"\$.*?\$|[`*]", "", title)) for title in found]
+
+
+@every_page
+def test_page_has_all_headings(built, name):
+    shown = []
+    for node in built(name).html.article.find_all(re.compile("^h[1-6]$")):
+        node = BeautifulSoup(str(node), "html.parser")
+        for part in node.select(".katex, .headerlink"):
+            part.decompose()
+        shown.append(letters(node.get_text()))
+    assert shown == headings(name)
+    assert shown
+
+
+@every_page
+def test_nothing_is_left_raw(built, name):
+    article = BeautifulSoup(str(built(name).html.article), "html.parser")
+    for node in article.select("pre, code, script, style, .katex, svg"):
+        node.decompose()
+    text = article.get_text()
+    for pattern in (r"\$[^$\n]+\$", r"\\[a-zA-Z]+\{", r"^:::", r"\{[a-z-]+\}`", "```"):
+        assert not re.search(pattern, text, flags=re.M), pattern
+    assert "katex-error" not in str(article)
+    assert "nan" not in re.findall(r'd="[^"]*\b(nan)\b', str(built(name).html))
+
+
+@every_chapter
+def test_chapter_has_all_outputs(built, name):
+    article = built(name).html.article
+    rich = list(outputs(name))
+    pictures = [d for d in rich if {"image/svg+xml", "image/png"} & set(d)]
+    explorers = [d for d in rich if VIEW in d]
+    assert len(article.select(".cell_output .figure")) == len(pictures)
+    assert len(article.select(".cell_output .explorer")) == len(explorers)
+    assert pictures
+    assert explorers, "a chapter has at least one figure to play with"
+    shown = letters(" ".join(n.get_text() for n in article.select(".cell_output")))
+    for cell in notebook(name).cells:
+        for output in cell.get("outputs", []):
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            if not {"image/svg+xml", "image/png"} & set(output.get("data", {})):
+                assert letters(text) in shown, f"an output of cell {cell.id} is missing"
+
+
+@every_chapter
+def test_chapter_can_be_taken_along(built, site, name):
+    page = built(name)
+    links = [a["href"] for a in page.html.select(".actions a")]
+    colab, download, source = links
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    repository, branch = (config["repository"][key] for key in ("url", "branch"))
+    place = f"{repository.removeprefix('https://github.com/')}/blob/{branch}"
+    assert colab == (f"https://colab.research.google.com/github/{place}/{name}.ipynb")
+    assert source == f"{repository}/blob/{branch}/{name}.ipynb"
+    copy = (page.path.parent / download).resolve()
+    assert copy.read_bytes() == (ROOT / f"{name}.ipynb").read_bytes()
+
+
+@every_page
+def test_figures_have_words(built, name):
+    article = built(name).html.article
+    for node in article.select("svg.plot, img"):
+        words = node.get("aria-label") or node.get("alt") or ""
+        assert len(words.split()) >= 3, f"a figure says only {words!r}"
+        if node.name == "svg":
+            assert node["role"] == "img"
+
+
+@every_page
+def test_figures_follow_the_page(built, name):
+    """Inlined figures hold no colour of the sentinels, and no id twice."""
+    article = built(name).html.article
+    for node in article.select("svg.plot"):
+        text = str(node).lower()
+        for colour in ("#1f2328", "#ffffff", "#d0d7de", "#6e7781", "#000000"):
+            assert f": {colour}" not in text
+        assert "<style" not in text
+    ids = [node["id"] for node in article.find_all(id=True)]
+    assert len(ids) == len(set(ids)), "an id is used twice"
+
+
+@every_page
+def test_links_lead_somewhere(built, site, name):
+    page = built(name)
+    for node in page.html.find_all(["a", "link", "script", "img", "source", "form"]):
+        link = node.get("href") or node.get("src") or node.get("action")
+        if not link:
+            continue
+        if re.match(r"[a-z]+:", link):
+            assert node.name == "a", f"{link} would be fetched from elsewhere"
+            assert link.startswith("https://"), link
+            continue
+        target, anchor = urldefrag(link)
+        target = unquote(target.split("?")[0])
+        path = (page.path.parent / target).resolve() if target else page.path
+        assert path.is_file(), f"{link} leads nowhere"
+        if anchor:
+            other = built(path.relative_to(site).with_suffix("").as_posix())
+            assert anchor in other.ids, f"{link}: there is no such place"
+
+
+def test_front_door_leads_in(site):
+    text = (site / "index.html").read_text(encoding="utf-8")
+    assert f"url={PAGES[0]}.html" in text
+    assert (site / f"{PAGES[0]}.html").is_file()
+
+
+def test_site_holds_nothing_that_no_page_uses(site):
+    """Of scripts, styles and fonts: what is published is used."""
+    everything = "".join(
+        f.read_text(encoding="utf-8")
+        for f in site.rglob("*")
+        if f.suffix in (".html", ".css")
+    )
+    for file in (site / "_static").rglob("*"):
+        if file.is_file() and file.name != "LICENSE":
+            assert file.name in everything, file
+
+
+# ------------------------------------------------------------ in the browser
+
+
+@dataclass
+class Visit:
+    """What happened while a page was open."""
+
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+    explorers: int = 0
+    live: int = 0
+    violations: dict[str, list] = field(default_factory=dict)
+    too_wide: list[str] = field(default_factory=list)
+    clipped: list[str] = field(default_factory=list)
+
+
+def watch(context, address, visit):
+    """Record and block whatever goes to another host, and record errors."""
+
+    def gate(route):
+        if route.request.url.startswith(address):
+            route.continue_()
+        else:
+            visit.foreign.append(route.request.url)
+            route.abort()
+
+    def note(response):
+        visit.loaded.append(response.url.removeprefix(address).split("?")[0])
+        if response.status >= 400:
+            visit.errors.append(f"{response.status} {response.url}")
+
+    context.route("**/*", gate)
+    context.on("response", note)
+    context.on(
+        "console",
+        lambda m: (
+            visit.errors.append(m.text) if m.type in ("error", "warning") else None
+        ),
+    )
+    context.on("weberror", lambda error: visit.errors.append(str(error.error)))
+
+
+def open_page(context, url):
+    page = context.new_page()
+    page.goto(url, wait_until="load")
+    page.evaluate("document.fonts.ready")
+    # What waits until it is near is brought near.
+    for place in page.locator(".explorer").all():
+        place.scroll_into_view_if_needed()
+        place.and_(page.locator("[data-state]")).wait_for(timeout=20_000)
+    for image in page.locator("main img").all():
+        if image.is_visible():
+            image.scroll_into_view_if_needed()
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+PLAY = """async () => {
+  const pause = () => new Promise((done) => setTimeout(done, 5));
+  const press = (node, key) => {
+    node.focus({ preventScroll: true });
+    const event = { key, bubbles: true, cancelable: true };
+    node.dispatchEvent(new KeyboardEvent("keydown", event));
+    node.dispatchEvent(new KeyboardEvent("keyup", event));
+  };
+  for (const live of document.querySelectorAll(".explorer-live")) {
+    for (const node of live.querySelectorAll("input, select")) {
+      if (node.type === "checkbox") node.click();
+      else if (node.tagName === "SELECT") node.selectedIndex = node.options.length - 1;
+      else if (node.type === "range") node.value = node.max;
+      node.dispatchEvent(new Event("input", { bubbles: true }));
+      node.dispatchEvent(new Event("change", { bubbles: true }));
+      await pause();
+    }
+    for (const node of live.querySelectorAll("[tabindex='0']")) {
+      for (const key of ["ArrowRight", "ArrowUp", "Enter", " "]) press(node, key);
+    }
+    for (const node of live.querySelectorAll("button")) {
+      if (!node.disabled && node.isConnected) node.click();
+      await pause();
+    }
+  }
+}"""
+
+# Whatever sticks out of the page at its right edge, unless it scrolls in its own box.
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth, found = [];
+  if (document.documentElement.scrollWidth > width) found.push("the page scrolls");
+  const scrolls = (node) => {
+    for (let n = node; n && n !== document.body; n = n.parentElement) {
+      if (n.matches("svg svg, .katex-mathml, .unseen")) return true;
+      if (getComputedStyle(n).overflowX !== "visible") return true;
+    }
+    return false;
+  };
+  for (const node of document.querySelectorAll("main *")) {
+    const box = node.getBoundingClientRect();
+    if (box.width && box.right > width + 1 && !scrolls(node))
+      found.push(`${node.tagName}.${node.getAttribute("class")} ${node.id}`);
+  }
+  return found.slice(0, 5);
+}"""
+
+# Text that is cut off although its box does not scroll.
+CLIPPED = """() => {
+  const found = [];
+  for (const node of document.querySelectorAll("main p, main li, main td, main th, " +
+      "main button, main a, main label, header a, header button")) {
+    if (!node.getClientRects().length || node.closest(".katex, .unseen, .ex-hidden"))
+      continue;
+    const style = getComputedStyle(node);
+    const cut = style.overflowX === "hidden" && node.scrollWidth > node.clientWidth + 1;
+    if (cut) found.push(node.textContent.slice(0, 60));
+  }
+  return found.slice(0, 5);
+}"""
+
+
+def serious(results):
+    """Accessibility rules that are broken in a way that keeps readers out."""
+    return [
+        f"{v['id']}: {v['nodes'][0]['html'][:160]} ({len(v['nodes'])} nodes)"
+        for v in results.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.fixture(scope="module")
+def visits(browser, address):
+    """Opens a page once, wide and light then dark, and once on a phone."""
+    done = {}
+
+    def wide(name):
+        visit = Visit()
+        context = browser.new_context(color_scheme="light", **WIDE)
+        watch(context, address, visit)
+        page = open_page(context, f"{address}{name}.html")
+        visit.explorers = page.locator(".explorer").count()
+        visit.live = page.locator(".explorer[data-state=live]").count()
+        options = {"resultTypes": ["violations"]}
+        visit.violations["light"] = serious(Axe().run(page, options=options))
+        page.locator("button.theme").click()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        options["runOnly"] = ["color-contrast"]  # what else could have changed?
+        visit.violations["dark"] = serious(Axe().run(page, options=options))
+        page.evaluate(PLAY)
+        visit.too_wide = page.evaluate(TOO_WIDE)
+        context.close()
+        return visit
+
+    def phone(name):
+        visit = Visit()
+        context = browser.new_context(color_scheme="dark", **PHONE)
+        watch(context, address, visit)
+        page = open_page(context, f"{address}{name}.html")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+        )
+        visit.too_wide = page.evaluate(TOO_WIDE)
+        visit.clipped = page.evaluate(CLIPPED)
+        page.evaluate(PLAY)
+        visit.too_wide += page.evaluate(TOO_WIDE)
+        context.close()
+        return visit
+
+    def visit(name, device):
+        if (name, device) not in done:
+            done[name, device] = {"wide": wide, "phone": phone}[device](name)
+        return done[name, device]
+
+    return visit
+
+
+every_device = pytest.mark.parametrize("device", ["wide", "phone"])
+
+
+@every_page
+@every_device
+def test_no_other_host_is_asked(visits, name, device):
+    assert visits(name, device).foreign == []
+
+
+@every_page
+@every_device
+def test_console_is_silent(visits, name, device):
+    assert visits(name, device).errors == []
+
+
+@every_page
+def test_explorers_come_alive(visits, name):
+    visit = visits(name, "wide")
+    assert visit.live == visit.explorers
+
+
+@every_page
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everyone_can_read_it(visits, name, theme):
+    assert visits(name, "wide").violations[theme] == []
+
+
+@every_page
+@every_device
+def test_nothing_sticks_out(visits, name, device):
+    visit = visits(name, device)
+    assert visit.too_wide == []
+    assert visit.clipped == []
+
+
+@every_page
+def test_page_is_light(visits, built, site, name):
+    """What is loaded, gzipped; without the page's own figures and explorers."""
+    total = 0
+    for file in set(visits(name, "wide").loaded):
+        content = (site / unquote(file)).read_bytes()
+        if file == f"{name}.html":
+            article = BeautifulSoup(content, "html.parser")
+            for node in article.select("svg.plot, .explorer, .cell_output img"):
+                node.decompose()
+            content = str(article).encode()
+        if not file.startswith("_static/figures/"):
+            total += len(content if file.endswith(".woff2") else gzip.compress(content))
+    assert total / 1000 <= MOST_KILOBYTES, f"{total / 1000:.0f} kB"
+
+
+@every_chapter
+def test_without_scripts(browser, address, name):
+    """Text, formulas, still pictures and their sentences need no JavaScript."""
+    context = browser.new_context(java_script_enabled=False, **PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{name}.html")
+    assert page.locator("article h1").is_visible()
+    places = page.locator(".explorer").all()
+    assert places
+    for place in places:
+        assert place.locator(".explorer-still .figure").is_visible()
+        sentence = place.locator(".explorer-sentence")
+        assert sentence.is_visible()
+        assert len(sentence.inner_text().split()) >= 5
+        assert not place.locator(".explorer-live").is_visible()
+    assert not page.locator("button.theme").is_visible()
+    page.locator("a.menu").click()
+    assert page.locator("#book-nav a").first.is_visible()
+    context.close()
+
+
+@every_chapter
+def test_from_a_folder(browser, site, name):
+    """A page opened as a file, with no server: its explorers come alive there too."""
+    context = browser.new_context(**WIDE)
+    visit = Visit()
+    watch(context, "file://", visit)
+    page = open_page(context, (site / f"{name}.html").as_uri())
+    places = page.locator(".explorer").count()
+    assert page.locator(".explorer[data-state=live]").count() == places > 0
+    assert visit.foreign == []
+    assert visit.errors == []
+    context.close()
+
+
+def test_failing_explorer_leaves_its_still(browser, address):
+    """One that cannot start does not take the others with it."""
+    context = browser.new_context(**WIDE)
+    page = context.new_page()
+
+    def break_first(route):
+        page = BeautifulSoup(route.fetch().text(), "html.parser")
+        model = page.select_one(".explorer-model")
+        saved = json.loads(model.string)
+        code = page.find(id=saved["esm"])
+        model.string = json.dumps(saved | {"esm": "broken"})
+        new = page.new_tag("script", id="broken", type="application/json")
+        new.string = json.dumps('export default { render() { throw new Error("x") } }')
+        code.insert_before(new)
+        route.fulfill(body=str(page), content_type="text/html")
+
+    page.route(f"{address}{CHAPTERS[0]}.html", break_first)
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    first = page.locator(".explorer").first
+    first.scroll_into_view_if_needed()
+    page.wait_for_selector(".explorer[data-state=failed]")
+    assert first.locator(".explorer-still .figure").is_visible()
+    assert "could not start" in first.inner_text()
+    context.close()
+
+
+def test_theme_is_kept(browser, address):
+    """The system's choice until the reader makes another, which stays."""
+    context = browser.new_context(color_scheme="dark", **WIDE)
+    page = context.new_page()
+    theme = page.locator("html")
+    page.goto(f"{address}{PAGES[0]}.html")
+    assert theme.get_attribute("data-theme") == "dark"
+    page.locator("button.theme").click()
+    assert theme.get_attribute("data-theme") == "light"
+    page.goto(f"{address}{PAGES[1]}.html")
+    assert theme.get_attribute("data-theme") == "light"
+    context.close()
+
+
+def test_by_keyboard(browser, address):
+    """The skip link comes first, and the menu of the phone opens and closes."""
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main-content"
+    page.locator("a.menu").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#book-nav a").first.is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#book-nav a").first.is_visible()
+    context.close()
+
+
+def test_search_finds(browser, address):
+    context = browser.new_context(**WIDE)
+    visit = Visit()
+    watch(context, address, visit)
+    page = context.new_page()
+    page.goto(f"{address}{PAGES[0]}.html")
+    page.locator(".find input").fill("perceptron")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    link = page.locator("#search-results li a").first
+    assert urljoin(page.url, link.get_attribute("href")).startswith(address)
+    link.click()
+    page.wait_for_load_state()
+    assert "perceptron" in page.locator("article").inner_text().lower()
+    assert visit.foreign == visit.errors == []
+    context.close()
+
+
+# ------------------------------------------------------------ code on the pages
+
+
+def code_blocks():
+    """The Python code of the pages; what runs in a shell is not tried."""
+    for name in PAGES:
+        path = ROOT / f"{name}.md"
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+            for match in re.finditer(r"^```python\n(.*?)^```$", text, re.M | re.S):
+                line = text[: match.start()].count("\n") + 2
+                yield pytest.param(match[1], id=f"{name}:{line}")
+
+
+@pytest.mark.parametrize("code", list(code_blocks()))
+def test_code_on_the_pages_runs(code, monkeypatch):
+    monkeypatch.setenv("BOOK_REPOSITORY", "")  # put back what a block may set
+    exec(compile(code, "page", "exec"), {})

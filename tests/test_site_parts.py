@@ -1,0 +1,248 @@
+"""What the site is made of: formulas, figures, explorers' states, fetched packages."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import tarfile
+
+import matplotlib.pyplot as plt
+import pytest
+
+from book.site import figures, formulas, notebooks
+from book.tools import browser, vendor
+from utils import plotting
+
+VIEW, STATE = notebooks.VIEW, notebooks.STATE
+
+
+@pytest.fixture
+def drawing():
+    plotting.use_style()
+    fig, ax = plt.subplots(figsize=(3, 2))
+    ax.plot([0, 1], [0, 1])
+    ax.imshow([[0, 1], [1, 0]])
+    svg = plotting.to_svg(fig, 'A line, "so" & <so>.')
+    plt.close(fig)
+    return svg
+
+
+# ------------------------------------------------------------ formulas
+
+
+def test_formula_has_picture_and_mathml():
+    html = formulas.PAINTER.draw(r"\frac{1}{2} \tag{1.3}", display=True)
+    assert "<math" in html
+    assert "katex-html" in html
+    assert "1.3" in html
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize("tex", [r"\frac{1}{", r"\nosuchthing", r"a_b_c"])
+def test_wrong_formula_is_an_error(tex):
+    with pytest.raises(ValueError, match="KaTeX|LaTeX"):
+        formulas.PAINTER.draw(tex, display=True)
+    assert formulas.PAINTER.draw("a", display=False), "it goes on after an error"
+
+
+# ------------------------------------------------------------ figures
+
+
+def test_small_figure_is_inlined(drawing):
+    files = {}
+    html = figures.figure(drawing, 'A line, "so".', "f1-", files, "files")
+    assert files == {}
+    assert 'aria-label="A line, &quot;so&quot;."' in html
+    assert "<title>" not in html
+    assert "<style" not in html
+    assert "var(--ink)" in html
+    assert "var(--paper)" in html
+    assert 'id="f1-' in html
+    assert html.count('id="') == html.count('id="f1-')
+    for reference in ("href", "url("):
+        assert f"{reference}#" not in html.replace(f"{reference}#f1-", "")
+
+
+def test_big_figure_becomes_two_files(drawing, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_INLINE", 10)
+    files = {}
+    html = figures.figure(drawing, "A line.", "f1-", files, "../files")
+    assert html.count("<img") == len(files) == 2
+    light, dark = files.values()
+    assert "#14181e" in dark
+    assert "#14181e" not in light
+    assert "var(" not in light + dark
+    assert all(f'src="../files/{name}"' in html for name in files)
+
+
+def test_words_of_a_figure(drawing):
+    assert figures.words(drawing) == 'A line, "so" & <so>.'
+    assert figures.words(drawing, {"image/svg+xml": {"alt": "Other."}}) == "Other."
+    assert figures.words("<svg></svg>", None, "Plain.") == "Plain."
+
+
+def test_coordinates_are_rounded_and_the_rest_is_not():
+    path = '<path d="M 1.23456 -7.000001&#10;L 2 3" transform="scale(0.015625)"/>'
+    svg = f"<svg>{path}</svg>"
+    assert 'd="M 1.23 -7' in figures.slim(svg)
+    assert "0.015625" in figures.slim(svg)
+
+
+# ------------------------------------------------------------ explorers
+
+
+def saved_notebook(state=None, **extra):
+    bundle = {
+        VIEW: {"model_id": "m1"},
+        "image/svg+xml": '<svg viewBox="0 0 2 1"><title>Still.</title></svg>',
+        "text/plain": "A sentence.",
+    }
+    state = state or {"_esm": "export default {}", "_css": ".a{}", "value": 3}
+    model = {"model_name": "AnyModel", "state": state | {"layout": "IPY_x"}, **extra}
+    return {
+        "metadata": {"widgets": {STATE: {"state": {"m1": model}}}},
+        "cells": [
+            {"cell_type": "markdown", "source": "Text"},
+            {"cell_type": "code", "outputs": [{"data": dict(bundle)}]},
+            {"cell_type": "code", "outputs": [{"data": dict(bundle)}]},
+        ],
+    }
+
+
+def prepared(notebook):
+    text, _ = notebooks.prepare(json.dumps(notebook), "files")
+    notebook = json.loads(text)
+    assert "widgets" not in notebook["metadata"], "no widget manager would be loaded"
+    return [cell["outputs"][0]["data"]["text/html"] for cell in notebook["cells"][1:]]
+
+
+def test_explorer_brings_still_sentence_and_state():
+    first, second = prepared(saved_notebook())
+    assert 'aria-label="Still."' in first
+    assert '<p class="explorer-sentence">A sentence.</p>' in first
+    assert '"state":{"value":3}' in first
+    assert "IPY_" not in first
+    assert "export default" in first
+    assert "export default" not in second, "the module is on the page once"
+
+
+def test_code_cannot_end_its_own_element():
+    esm = "const a = '</script><b>'; export default {}"
+    first, _ = prepared(saved_notebook({"_esm": esm}))
+    assert "</script><b>" not in first
+    assert "\\u003c/script>" in first
+
+
+def test_buffers_of_an_explorer_are_kept():
+    buffers = [{"path": ["data"], "encoding": "base64", "data": "AAA="}]
+    first, _ = prepared(saved_notebook(buffers=buffers))
+    assert '"AAA="' in first
+
+
+def test_explorer_without_state_is_an_error():
+    notebook = saved_notebook()
+    notebook["metadata"] = {}
+    with pytest.raises(ValueError, match="make outputs"):
+        prepared(notebook)
+
+
+# ------------------------------------------------------------ fetched packages
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(vendor, "CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def package_of(content: bytes, path="package/dist/a.js"):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        member = tarfile.TarInfo(path)
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    """Stands in for npm: `registry(bytes)` is what the next download brings."""
+    calls = []
+
+    def serve(archive, code=0):
+        def npm(*arguments, cwd):
+            calls.append(arguments)
+            if archive is not None:
+                (cwd / "a.tgz").write_bytes(archive)
+            return vendor.subprocess.CompletedProcess(arguments, code, "", "npm error")
+
+        monkeypatch.setattr(vendor, "_npm", npm)
+        digest = vendor.base64.b64encode(hashlib.sha512(archive or b"").digest())
+        return vendor.Package("a", "1.0", f"sha512-{digest.decode()}", ("dist/",))
+
+    serve.calls = calls
+    return serve
+
+
+def test_package_is_fetched_once(cache, registry):
+    package = registry(package_of(b"1"))
+    assert (vendor.fetch(package) / "dist" / "a.js").read_bytes() == b"1"
+    vendor.fetch(package)
+    assert len(registry.calls) == 1
+
+
+def test_other_file_is_refused(cache, registry):
+    package = registry(package_of(b"1"))
+    registry(package_of(b"2"))
+    with pytest.raises(vendor.VendorError, match="not the file that was pinned"):
+        vendor.fetch(package)
+    assert list(cache.iterdir()) == []
+
+
+def test_no_network_says_what_to_do(cache, registry):
+    package = registry(None, code=1)
+    with pytest.raises(vendor.VendorError, match="npm_config_registry") as error:
+        vendor.fetch(package)
+    assert "npm error" in str(error.value)
+    assert list(cache.iterdir()) == []
+
+
+def test_interrupted_download_leaves_nothing(cache, registry):
+    package = registry(package_of(b"1"))
+
+    def interrupt(folder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        vendor.fetch(package, interrupt)
+    assert list(cache.iterdir()) == []
+    assert vendor.fetch(package).is_dir()
+
+
+def test_path_out_of_the_folder_is_refused(cache, registry):
+    package = registry(package_of(b"1", "package/dist/../../../x"))
+    with pytest.raises(vendor.VendorError, match="unsafe path"):
+        vendor.fetch(dataclasses.replace(package, keep=("",)))
+
+
+# ------------------------------------------------------------ browsers
+
+
+def test_named_browser_must_start(monkeypatch, tmp_path):
+    monkeypatch.setenv("BOOK_CHROMIUM", str(tmp_path / "nothing"))
+    with pytest.raises(browser.BrowserError, match="BOOK_CHROMIUM"):
+        browser.find_chromium()
+
+
+def test_no_browser_says_what_to_do(monkeypatch):
+    def no_network():
+        raise vendor.VendorError("no network")
+
+    monkeypatch.delenv("BOOK_CHROMIUM", raising=False)
+    monkeypatch.setattr(browser, "NAMES", ())
+    monkeypatch.setattr(browser, "of_playwright", list)
+    monkeypatch.setattr(browser, "of_npm", no_network)
+    monkeypatch.setattr(browser.sys, "executable", "false")
+    with pytest.raises(browser.BrowserError, match="BOOK_CHROMIUM=") as error:
+        browser.find_chromium()
+    assert "apt install chromium" in str(error.value)

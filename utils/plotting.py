@@ -181,3 +181,34 @@ def learning_curves(history):
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0].legend(title=None if alone else "test: dashed")
     return fig
+
+
+def number_grid(ax, values, title="", window=None):
+    """Draw numbers in squares, those that are not zero on grey.
+
+    Args:
+        ax: Matplotlib axes.
+        values: whole numbers (H, W).
+        title: above the grid.
+        window: (row, column, rows, columns) of a part to frame, or None.
+
+    Raises:
+        ValueError: values does not have two axes.
+    """
+    values = np.asarray(values)
+    if values.ndim != 2:
+        raise ValueError(f"values must have shape (H, W), got {values.shape}")
+    rows, columns = values.shape
+    for (r, c), value in np.ndenumerate(values):
+        face = LINE if value else PAPER
+        ax.add_patch(plt.Rectangle((c, r), 1, 1, fc=face, ec=MUTED, lw=0.8))
+        text = f"{value + 0.0:.0f}".replace("-", "\N{MINUS SIGN}")
+        ax.text(c + 0.5, r + 0.55, text, ha="center", va="center")
+    if window is not None:
+        row, column, height, width = window
+        frame = {"fill": False, "ec": COLORS["green"], "lw": 3}
+        ax.add_patch(plt.Rectangle((column, row), width, height, **frame))
+    ax.set(xlim=(-0.1, columns + 0.1), ylim=(rows + 0.1, -0.1))
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_title(title, loc="center")

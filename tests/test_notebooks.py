@@ -25,7 +25,13 @@ LONGEST_LINE = 78  # characters of code, so that a cell reads well on a phone
 LONGEST_CELL = 30  # lines of code
 CLOSING = ["Summary", "Read next", "Exercises"]
 OPENING = ["**You will learn**", "**You need**", "**Time**"]
-TAGS = {"hide-cell", "hide-input", "hide-output", "raises-exception"}
+TAGS = {
+    "hide-cell",
+    "hide-input",
+    "hide-output",
+    "nbval-ignore-output",
+    "raises-exception",
+}
 
 
 class Book:

@@ -261,3 +261,15 @@ def test_curves_refuse_what_is_no_history(history, message):
     with pytest.raises(ValueError, match=message):
         learning_curves(history)
     assert plt.get_fignums() == []
+
+
+def test_number_grid_writes_every_number_and_frames_the_window():
+    fig, ax = plotting.plt.subplots()
+    plotting.number_grid(ax, [[1, -2, -0.0], [3, 4, 5]], "a grid", (0, 1, 2, 2))
+    written = [text.get_text() for text in ax.texts]
+    assert written == ["1", "−2", "0", "3", "4", "5"]
+    frame = ax.patches[-1]
+    assert (frame.get_xy(), frame.get_width(), frame.get_height()) == ((1, 0), 2, 2)
+    plotting.plt.close(fig)
+    with pytest.raises(ValueError, match=r"\(H, W\), got \(3,\)"):
+        plotting.number_grid(ax, [1, 2, 3])

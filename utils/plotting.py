@@ -144,7 +144,9 @@ def image_grid(images, titles=None, columns=10, size=0.7, cmap="gray_r", limits=
     for ax in axes.flat:
         ax.set_axis_off()
     for k, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(image, cmap=cmap, vmin=low, vmax=high)
+        # Few pixels go into the figure as they are, for the screen to magnify.
+        keep = "none" if image.shape[0] <= 64 else None
+        ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation=keep)
         if titles is not None:
             ax.set_title(titles[k], fontsize=8, loc="center", pad=2)
     return fig

@@ -12,7 +12,9 @@ lines.on("line", (line) => {
   const { tex, display } = JSON.parse(line);
   let answer;
   try {
-    answer = { html: katex.renderToString(tex, { displayMode: display, strict }) };
+    const html = katex.renderToString(tex, { displayMode: display, strict });
+    // MathML speaks for itself; with its source beside it, searching would find TeX.
+    answer = { html: html.replace(/<annotation[^]*?<\/annotation>/g, "") };
   } catch (error) {
     answer = { error: error.message };
   }

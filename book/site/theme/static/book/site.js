@@ -28,6 +28,11 @@
   });
   dark.addEventListener("change", () => { if (!store.get()) show(system()); });
 
+  // Paper is light.
+  let before;
+  addEventListener("beforeprint", () => { before = root.dataset.theme; show("light"); });
+  addEventListener("afterprint", () => show(before));
+
   // The list of chapters on a narrow screen.
   const menu = document.querySelector("a.menu");
   const nav = document.getElementById("book-nav");

@@ -144,7 +144,8 @@ def read_notebook(path: Path):
     data = path.read_bytes()
     if not data.strip():
         raise ValueError("the file is empty")
-    for encoding in ("utf-8-sig", "utf-16", "gb18030"):
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "gb18030"):
         try:
             raw = json.loads(data.decode(encoding))
             break

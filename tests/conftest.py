@@ -2,12 +2,14 @@
 
 import functools
 import http.server
+import json
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from ipywidgets import DOMWidget
 
 from book.tools import browser as browsers
 
@@ -33,6 +35,55 @@ def browser():
         running = found.launch(playwright)
         yield running
         running.close()
+
+
+# A page with nothing but an explorer, and as much of a widget model as it asks for.
+EXPLORER_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Explorer</title>
+<meta name="viewport" content="width=device-width"><style>{css}</style></head>
+<body><main id="place"></main><script type="module">
+const values = {values};
+const source = new Blob([{module}], {{ type: "text/javascript" }});
+const {{ default: explorer }} = await import(URL.createObjectURL(source));
+const model = {{ get: (key) => values[key], set() {{}}, on() {{}}, off() {{}},
+  save_changes() {{}}, send() {{}} }};
+window.leave = explorer.render({{ model, el: document.querySelector("#place") }});
+</script></body></html>"""
+
+
+@pytest.fixture
+def mount_explorer(browser):
+    """A function that shows an explorer in a page of its own, and returns the page.
+
+    An error in the console fails the test.
+    """
+    wrong, contexts = [], []
+
+    def mount(explorer, width=760):
+        size = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=size, has_touch=True))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "console",
+            lambda said: wrong.append(said.text) if said.type == "error" else None,
+        )
+        own = set(explorer.trait_names(sync=True)) - set(DOMWidget().trait_names())
+        values = {k: getattr(explorer, k) for k in own if not k.startswith("_")}
+        page.set_content(
+            EXPLORER_PAGE.format(
+                css=explorer._css,
+                module=json.dumps(explorer._esm),
+                values=json.dumps(values),
+            )
+        )
+        page.wait_for_selector(".explorer-root")
+        return page
+
+    yield mount
+    for context in contexts:
+        context.close()
+    assert not wrong
 
 
 @pytest.fixture(scope="session")

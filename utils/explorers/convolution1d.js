@@ -77,7 +77,10 @@ export default {
           const next = Math.round(start.value - (place(e, canvas)[1] - start.y) / UNIT);
           if (next !== state[row][index]) edit(row, index, next);
         };
-        canvas.onpointerup = canvas.onpointercancel = () => { canvas.onpointermove = null; draw(true); };
+        canvas.onpointerup = canvas.onpointercancel = () => {
+          canvas.onpointermove = canvas.onpointerup = canvas.onpointercancel = null;
+          draw(true);
+        };
         event.preventDefault();
         draw(true);
       });

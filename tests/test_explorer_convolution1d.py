@@ -1,0 +1,114 @@
+"""The explorer of chapter 3 in a browser: its numbers are utils.convolution1d's."""
+
+import numpy as np
+import pytest
+import traitlets
+
+from utils import convolution1d
+from utils.explorers.convolution1d import Convolution1dExplorer
+
+
+@pytest.fixture
+def page(mount_explorer):
+    return mount_explorer(Convolution1dExplorer())
+
+
+def state(page):
+    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
+
+
+def check(page):
+    """The output is Python's, and the sentence under it says so."""
+    now = state(page)
+    settings = now["stride"], now["padding"], now["dilation"]
+    operation = (
+        convolution1d.convolve1d if now["flip"] else convolution1d.cross_correlate1d
+    )
+    expected = operation(now["x"], now["w"], *settings)
+    np.testing.assert_array_equal(now["y"], expected)
+    assert page.locator("[data-output]").count() == len(expected)
+    said = page.locator(".ex-text").inner_text().replace("−", "-")
+    assert f"y[{now['at']}] = " in said
+    assert f" = {expected[now['at']]:.0f}. Output size" in said
+    size = convolution1d.output_size(len(now["x"]), len(now["w"]), *settings)
+    assert said.endswith(f" = {size}.")
+    return now
+
+
+def drag_slider(page, name, value):
+    box = page.get_by_label(name)
+    box.fill(str(value))
+
+
+def test_starts_with_the_example_of_the_chapter(page):
+    now = check(page)
+    assert now["y"] == [5, 2, 8, 12, 4]
+
+
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation"), [(1, 2, 1), (2, 1, 2), (3, 4, 3), (2, 0, 1)]
+)
+def test_settings_equal_python(page, stride, padding, dilation):
+    drag_slider(page, "stride", stride)
+    drag_slider(page, "padding", padding)
+    drag_slider(page, "dilation", dilation)
+    page.get_by_label("flip").check()
+    now = check(page)
+    assert (now["stride"], now["padding"], now["dilation"]) == (
+        stride,
+        padding,
+        dilation,
+    )
+    assert now["flip"]
+
+
+def test_keyboard_edits_and_moves(page):
+    page.locator('[data-cell="w0"]').focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert check(page)["w"] == [2, 0, -1]
+    page.locator('[data-cell="w1"]').wait_for()
+    assert page.evaluate("document.activeElement.dataset.cell") == "w1"
+
+
+def test_mouse_drags_a_bar_and_slides_the_kernel(page):
+    box = page.locator('[data-cell="x3"]').bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 200, steps=5)
+    page.mouse.up()
+    assert check(page)["x"][3] < 5
+    page.get_by_role("button", name="Slide right").click()
+    assert check(page)["at"] == 1
+    page.locator('[data-output="4"]').click()
+    assert check(page)["at"] == 4
+    assert page.get_by_role("button", name="Slide right").is_disabled()
+
+
+def test_paddings_by_name(page):
+    page.get_by_label("taps").select_option("5")
+    for name, size in (("wide", 11), ("same", 7), ("narrow", 3)):
+        page.get_by_role("button", name=name).click()
+        assert len(check(page)["y"]) == size
+
+
+def test_a_kernel_that_does_not_fit_is_said_not_drawn(page):
+    page.get_by_label("taps").select_option("5")
+    drag_slider(page, "dilation", 3)
+    assert state(page)["y"] == []
+    assert "reaches over 13 values" in page.locator(".ex-text").inner_text()
+
+
+@pytest.mark.parametrize("kernel", [[], [1] * 6, [10]])
+def test_impossible_kernels_are_refused(kernel):
+    with pytest.raises(traitlets.TraitError, match="kernel"):
+        Convolution1dExplorer(kernel=kernel)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_fits_a_phone(mount_explorer, width):
+    page = mount_explorer(Convolution1dExplorer(), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

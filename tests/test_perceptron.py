@@ -313,16 +313,16 @@ def test_margin_or_error_says_whether_it_is_separable(X, bits):
     if possible:
         assert max_margin(X, y)[1] > 0
     else:
-        with pytest.raises(ValueError, match="not separable|other than x = 0"):
+        with pytest.raises(ValueError, match="no line through|other than x = 0"):
             novikoff_bound(X, y)
 
 
 @pytest.mark.parametrize("name", ["AND", "XOR"])
 def test_bound_refuses_what_no_line_separates(name):
-    with pytest.raises(ValueError, match="line through the origin"):
+    with pytest.raises(ValueError, match="no line through the origin"):
         novikoff_bound(*EXAMPLES[name])
     X, y = EXAMPLES["XOR"]
-    with pytest.raises(ValueError, match="not separable"):
+    with pytest.raises(ValueError, match="no line through"):
         novikoff_bound(with_one(X), y)
 
 

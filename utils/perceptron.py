@@ -229,8 +229,7 @@ def max_margin(X, y) -> tuple[np.ndarray, float]:
         if np.linalg.norm(multiplier @ signed) > 1e-6:
             raise RuntimeError("scipy.optimize.nnls failed: SciPy 1.15 has a bug")
         raise ValueError(
-            "X and y are not separable by a line through the origin (for a line with "
-            "bias, append a column of ones to X)"
+            "no line through the origin separates X by y (for a bias, append ones to X)"
         )
     norm = np.linalg.norm(weight)
     return weight / norm, float(radius / norm)
@@ -253,6 +252,40 @@ def novikoff_bound(X, y) -> float:
     _, margin = max_margin(X, y)
     radius = np.linalg.norm(np.asarray(X, dtype=float), axis=1).max()
     return float((radius / margin) ** 2)
+
+
+def make_separable(margin, dimension, n=200, random_state=None):
+    """Random examples that all lie at distance `margin` from the plane x_1 = 0.
+
+    Class 1 lies on the one side, class 0 on the other; the other coordinates are
+    uniform in the ball that keeps every example within length 1.
+
+    Args:
+        margin: above 0, below 1.
+        dimension: inputs D, at least 2.
+        n: how many examples.
+        random_state: a seed or a generator, or None for new examples every time.
+
+    Returns:
+        X (n, D) and y (n,) of 0 and 1.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+    if not isinstance(margin, Real) or not 0 < margin < 1:
+        raise ValueError(f"margin must be between 0 and 1, got {margin!r}")
+    for name, value, least in (("dimension", dimension, 2), ("n", n, 1)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
+    generator = check_random_state(random_state)
+    y = generator.randint(0, 2, n)
+    along = generator.normal(size=(n, dimension - 1))
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    along *= generator.uniform(size=(n, 1)) ** (1 / (dimension - 1))
+    X = np.column_stack(
+        [np.where(y == 1, margin, -margin), along * np.sqrt(1 - margin**2)]
+    )
+    return X, y
 
 
 def draw(ax, X, y, weight=None, bias=0.0, limit=2.5) -> None:
@@ -287,9 +320,10 @@ def draw(ax, X, y, weight=None, bias=0.0, limit=2.5) -> None:
             ax.contourf(x1, x2, corners, levels, colors=colors, alpha=0.13)
             ax.contour(x1, x2, corners, [0], colors=[plotting.INK], linewidths=1.5)
             foot = -bias * np.array(weight) / np.dot(weight, weight)
-            tip = foot + np.array(weight) * min(1, 1.5 / np.linalg.norm(weight))
+            tip = foot + np.array(weight) * min(1, 0.5 * limit / np.linalg.norm(weight))
             arrow = {"arrowstyle": "-|>", "color": plotting.INK, "shrinkA": 0}
-            ax.annotate("", tip, foot, arrowprops={**arrow, "shrinkB": 0})
+            arrow |= {"shrinkB": 0, "clip_on": True}
+            ax.annotate("", tip, foot, arrowprops=arrow, annotation_clip=False)
             ax.annotate("w", tip, (4, 2), textcoords="offset points", style="italic")
     for label, marker in ((1, "o"), (0, "s")):
         for chosen, face in ((right, colors[label]), (~right, plotting.PAPER)):

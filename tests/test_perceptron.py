@@ -11,7 +11,16 @@ from hypothesis.extra.numpy import arrays
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
-from utils.perceptron import EXAMPLES, Perceptron, max_margin, novikoff_bound, steps
+from utils import plotting
+from utils.perceptron import (
+    EXAMPLES,
+    Perceptron,
+    draw,
+    make_separable,
+    max_margin,
+    novikoff_bound,
+    steps,
+)
 
 SEPARABLE = ["six points", "narrow margin", "AND", "OR"]
 
@@ -324,6 +333,72 @@ def test_bound_refuses_what_no_line_separates(name):
     X, y = EXAMPLES["XOR"]
     with pytest.raises(ValueError, match="no line through"):
         novikoff_bound(with_one(X), y)
+
+
+# ------------------------------------------------------- examples and pictures
+
+
+@pytest.mark.parametrize("d", [2, 3, 20])
+@pytest.mark.parametrize("margin", [0.5, 0.01])
+def test_made_examples_have_the_margin_that_was_asked_for(d, margin):
+    X, y = make_separable(margin, d, n=500, random_state=0)
+    assert X.shape == (500, d)
+    np.testing.assert_allclose(X[:, 0], np.where(y == 1, margin, -margin))
+    lengths = np.linalg.norm(X, axis=1)
+    assert lengths.max() <= 1
+    assert 0.9 < lengths.max()
+    assert 0.999 * margin < max_margin(X, y)[1] < 1.2 * margin
+    again = make_separable(margin, d, n=500, random_state=0)
+    np.testing.assert_array_equal(again[0], X)
+    assert not np.array_equal(make_separable(margin, d, 500, 1)[0], X)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 2), "margin must be between 0 and 1, got 0"),
+        ((1.0, 2), "margin must be between 0 and 1, got 1.0"),
+        (("wide", 2), "margin must be between 0 and 1, got 'wide'"),
+        ((0.1, 1), "dimension must be a whole number >= 2, got 1"),
+        ((0.1, 2.5), "dimension must be a whole number >= 2, got 2.5"),
+        ((0.1, 2, 0), "n must be a whole number >= 1, got 0"),
+    ],
+)
+def test_make_separable_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_separable(*arguments)
+
+
+def drawn(X, y, *line, **settings):
+    """What `draw` puts on the axes: (marker, hollow, points) of each group."""
+    fig, ax = plotting.plt.subplots()
+    draw(ax, X, y, *line, **settings)
+    groups = {
+        (line.get_marker(), line.get_markerfacecolor() == plotting.PAPER): len(
+            line.get_xdata()
+        )
+        for line in ax.lines
+    }
+    plotting.to_svg(fig, "It can be drawn.")
+    plotting.plt.close(fig)
+    return {key: count for key, count in groups.items() if count}, ax
+
+
+def test_drawing_shows_classes_and_mistakes():
+    X, y = EXAMPLES["six points"]
+    groups, ax = drawn(X, y)
+    assert groups == {("o", False): 3, ("s", False): 3}
+    assert not ax.texts
+    groups, ax = drawn(X, y, [2, 1], 1)  # after the first update
+    assert groups == {("o", False): 3, ("s", False): 2, ("s", True): 1}
+    assert any(text.get_text() == "w" for text in ax.texts)
+    groups, _ = drawn(X, y, np.zeros(2), 0.0)  # no line, all are 0
+    assert groups == {("o", True): 3, ("s", False): 3}
+
+
+def test_only_the_plane_can_be_drawn():
+    with pytest.raises(ValueError, match=r"X must have shape \(N, 2\).*got \(6, 3\)"):
+        drawn(with_one(EXAMPLES["six points"][0]), EXAMPLES["six points"][1])
 
 
 # ------------------------------------------------------------------- bad input

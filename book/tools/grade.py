@@ -616,7 +616,7 @@ def main(arguments: list[str]) -> int:
         if chosen.again or not take(one, job_of(one, settings)["key"]):
             one.status = "waiting"
             todo.append(one)
-    jobs = chosen.jobs or len(os.sched_getaffinity(0))
+    jobs = chosen.jobs or os.cpu_count() or 1
     print(
         f"{len(found)} submissions, {len(todo)} to grade, {jobs} at a time. "
         "Grading runs the students' code as you: it is not a sandbox.",

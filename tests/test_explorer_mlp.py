@@ -268,9 +268,9 @@ def test_removes_itself(page):
 
 
 def test_figure_says_what_the_network_holds():
-    net, x, d = mlp.worked_example()
     with pytest.raises(ValueError, match="been through forward"):
-        network_figure(net)
+        network_figure(mlp.MLP([2, 3, 2]))
+    net, x, d = mlp.worked_example()
     net.forward(x)
     with pytest.raises(ValueError, match="been through backward"):
         network_figure(net, show="gradients")

@@ -459,14 +459,21 @@ class MLP:
 
 
 def worked_example():
-    """The 2-3-2 network of chapter 2, with its example: (net, x (1, 2), d (1, 2))."""
+    """The 2-3-2 network of chapter 2, gone through forwards and backwards once.
+
+    Returns:
+        net, and its example: the input x (1, 2) and the desired output d (1, 2).
+    """
     net = MLP([2, 3, 2], activation="tanh", loss="cross_entropy")
     net.weights = [
         np.array([[0.5, 1.0], [-1.0, 1.0], [1.0, -0.5]]),
         np.array([[0.5, 1.0, -1.0], [1.0, -0.5, 0.5]]),
     ]
     net.biases = [np.array([0.0, 0.0, -0.5]), np.array([0.25, -0.25])]
-    return net, np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+    x, d = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+    net.forward(x)
+    net.backward(d)
+    return net, x, d
 
 
 # ------------------------------------------------------------ checking gradients

@@ -133,7 +133,4 @@ class MLPExplorer(Explorer):
         )
 
     def still(self):
-        net, x, d = mlp.worked_example()
-        net.forward(x)
-        net.backward(d)
-        return network_figure(net)
+        return network_figure(mlp.worked_example()[0])

@@ -21,6 +21,7 @@ from book.tools import vendor
 LOGGER = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 FIGURES = "_static/figures"
+CHINESE = re.compile("([\u4e00-\u9fff][\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]*)")
 # Changes with every file of the site: pages are written anew, and browsers ask again.
 VERSION = hashlib.sha256(
     b"".join(f.read_bytes() for f in sorted(HERE.rglob("*.*")) if f.suffix != ".pyc")
@@ -91,6 +92,22 @@ def box_tables(app, doctree, docname):
         box = nodes.container("", classes=["table-box"])
         table.replace_self(box)
         box.append(table)
+
+
+def mark_chinese(app, doctree, docname):
+    """Say which words are Chinese: to voices, and to fonts that share characters."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not CHINESE.search(text) or isinstance(text.parent, nodes.literal_block):
+            continue
+        parts = []
+        for part in filter(None, CHINESE.split(text)):
+            if CHINESE.fullmatch(part):
+                parts.append(
+                    nodes.raw("", f'<span lang="zh">{part}</span>', format="html")
+                )
+            else:
+                parts.append(nodes.Text(part))
+        text.parent.replace(text, parts)
 
 
 def describe(doctree) -> str:
@@ -207,6 +224,7 @@ def setup(app):
     app.connect("source-read", read_source)
     app.connect("doctree-resolved", inline_drawings)
     app.connect("doctree-resolved", box_tables)
+    app.connect("doctree-resolved", mark_chinese)
     app.connect("html-page-context", add_context, priority=900)
     app.connect("build-finished", write_files)
     return {"version": VERSION, "env_version": int(VERSION, 16)}

@@ -44,6 +44,10 @@ class Explorer(anywidget.AnyWidget):
             cls._css = _source("css", cls.name)
         super().__init_subclass__(**kwargs)
 
+    # ipywidgets 7, which Colab has, would show itself by this method and pass over the
+    # bundle below, with its still picture.
+    _ipython_display_ = None
+
     def still(self):
         """The Matplotlib figure that stands in where no script runs."""
         raise NotImplementedError

@@ -202,10 +202,13 @@ def test_loss_and_optimizer_are_the_ones_given():
     assert all(state["step"] == 2 for state in optimizer.state.values())
 
 
-def test_fit_leaves_the_model_ready_for_use():
-    model = small_net()
-    quiet(model, digits(), epochs=1)
-    assert not any(module.training for module in model.modules())
+def test_fit_trains_in_training_mode_and_leaves_the_model_ready_for_use():
+    fresh, used = seeded(small_net), seeded(small_net).eval()
+    for model in (fresh, used):
+        torch.manual_seed(1)
+        quiet(model, digits(), epochs=1)
+        assert not any(module.training for module in model.modules())
+    assert_same_weights(fresh, used)
 
 
 def test_history_prints_without_times():
@@ -326,6 +329,7 @@ BAD_CALLS = {
     "optimizer": ({"optimizer": "sgd"}, "optimizer must be .* got 'sgd'"),
     "model": ({"model": len}, "model must be a torch.nn.Module, got <built-in"),
     "no-weights": ({"model": nn.Flatten()}, "model has no parameters to train"),
+    "frozen": ({"model": linear_net().requires_grad_(False)}, "no parameters to train"),
     "images-only": ({"train": X}, "train must be a pair .* got ndarray"),
     "empty": (
         {"train": (X[:0], Y[:0])},

@@ -1,4 +1,4 @@
-"""Settings of every test, those of the notebooks (`pytest --nbval chapters`) included."""
+"""Settings of every test, also of the notebooks (`pytest --nbval chapters`)."""
 
 import os
 

@@ -147,6 +147,8 @@ def test_records(tmp_path):
         "<b>12</b>",
         "from $a<b$ to 12 if $b>a$",
         "chapter 3 has 12 cells",
+        "[Rosenblatt 1957](references.md#rosenblatt1958)",
+        "[In 1957](https://example.org/1957)",
         "by (2.7) it is",
     ],
 )
@@ -170,6 +172,8 @@ def test_numbers_that_need_an_entry(says):
         "see section 2.3, chapters 10 and 11, and equations (5.14) to (5.18)",
         "Exercise 5-12 and exercises 2.3–2.5",
         "$w_{12} + w_13$",
+        "[Rosenblatt 1958](../book/references.md#rosenblatt1958)",
+        "([1998a](references.md#lecun1998a))",
         "float32, int64 and mnist5k",
         "ResNet-20, CIFAR-10, VGG-19",
         "[text](https://example.org/12)",

@@ -38,6 +38,8 @@ NOT_A_STATEMENT = [
         r"^ {0,3}(```+|~~~+)[^\n]*\n.*?^ {0,3}\1[ ]*$",  # code blocks
         r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)",  # code spans
         r"<!--.*?-->",
+        # years of citations: [Werbos 1974](../book/references.md#werbos1974)
+        r"\[[^\]\d]*(\d{4})[a-z]?\]\([^()\s]*references\.md#[a-z]+\1[a-z]?\)",
         r"</?[a-z][^<>$]*>",  # HTML tags, their ids and sizes
         r"\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*\)",  # targets of links and images
         r"^ {0,3}\[[^\]\n]+\]:[^\n]*$",

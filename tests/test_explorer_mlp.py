@@ -1,50 +1,19 @@
 """The explorer of chapter 2 in a browser: what it shows is what utils.mlp computes."""
 
-import json
-
 import numpy as np
 import pytest
 
 from utils import mlp
 from utils.explorers.mlp import MLPExplorer, network_figure
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Explorer</title>
-<meta name="viewport" content="width=device-width"><style>{css}</style></head>
-<body><main id="place"></main><script type="module">
-const values = {values};
-const source = new Blob([{esm}], {{ type: "text/javascript" }});
-const {{ default: explorer }} = await import(URL.createObjectURL(source));
-const model = {{ get: (key) => values[key], set() {{}}, on() {{}}, off() {{}},
-  save_changes() {{}}, send() {{}} }};
-window.leave = explorer.render({{ model, el: document.querySelector("#place") }});
-</script></body></html>"""
 HIDDEN = [name for name in mlp.ACTIVATIONS if name != "maxout"]
 NEXT = ".mlp-next"
 
 
-def markup(**traits):
-    widget = MLPExplorer(**traits)
-    names = [n for n in widget.trait_names(sync=True) if not n.startswith("_")]
-    names = [n for n in names if n not in ("layout", "tabbable", "tooltip", "comm")]
-    values = {name: getattr(widget, name) for name in names}
-    return PAGE.format(
-        css=widget._css, esm=json.dumps(widget._esm), values=json.dumps(values)
-    )
-
-
 @pytest.fixture
-def page(browser):
-    """The explorer in a page of its own, wide; console errors fail the test."""
-    page = browser.new_page(viewport={"width": 760, "height": 900})
-    wrong = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    page.set_content(markup())
-    page.wait_for_selector(".explorer-root")
-    yield page
-    page.close()
-    assert not wrong
+def page(mount_explorer):
+    """The explorer in a page of its own, wide."""
+    return mount_explorer(MLPExplorer())
 
 
 def state(page):
@@ -222,13 +191,8 @@ def test_hover_shows_a_formula_and_leaves_the_selection(page):
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_by_finger_on_a_phone(browser, width):
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
-    page.set_content(markup())
-    page.wait_for_selector(".explorer-root")
+def test_by_finger_on_a_phone(mount_explorer, width):
+    page = mount_explorer(MLPExplorer(), width=width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     small = page.locator("button, select, input").evaluate_all(
         "all => all.filter(e => e.getBoundingClientRect().height < 40).length"
@@ -256,7 +220,6 @@ def test_by_finger_on_a_phone(browser, width):
                 or abs(one["y"] - other["y"]) >= one["height"] - 4
             )
             assert apart
-    context.close()
 
 
 def test_removes_itself(page):

@@ -12,7 +12,7 @@ from utils.explorers import Explorer
 PLACE = [[0.5, 0.66], [0.3, 0.3], [0.66, 0.5]]
 
 
-def network_figure(net, show="weights", values=True):
+def network_figure(net, show="weights"):
     """Draw a 2-3-2 network that has been through forward (and backward).
 
     Lines are as wide as the weights are large; blue and solid if positive, orange and
@@ -22,7 +22,6 @@ def network_figure(net, show="weights", values=True):
         net: an `mlp.MLP` of sizes [2, 3, 2] after `forward` of one example; where
             `backward` has been called too, delta stands under the units.
         show: the numbers on the lines, "weights" or "gradients".
-        values: whether the values a and z are written.
 
     Returns:
         a Matplotlib figure.
@@ -42,22 +41,20 @@ def network_figure(net, show="weights", values=True):
     largest = max(np.abs(w).max() for w in numbers) or 1
     xs = [0, 3, 6]
     ys = [[0.85, -0.85], [1.5, 0, -1.5], [0.85, -0.85]]
-    fig, ax = plt.subplots(figsize=(6.4, 3.9))
+    fig, ax = plt.subplots(figsize=(5.2, 3.7))
     for l, weight in enumerate(numbers):
         for k, j in np.ndindex(weight.shape):
             w = weight[k, j]
             color = plotting.COLORS["blue" if w >= 0 else "orange"]
-            start, end = (
-                np.array([xs[l], ys[l][j]]),
-                np.array([xs[l + 1], ys[l + 1][k]]),
-            )
+            start = np.array([xs[l], ys[l][j]])
+            end = np.array([xs[l + 1], ys[l + 1][k]])
             width = 0.8 + 3 * abs(w) / largest
             dashes = "-" if w >= 0 else (0, (2.4, 1.4))
             ax.plot(*zip(start, end, strict=True), color=color, lw=width, ls=dashes)
             t = PLACE[k][j] if l == 0 else 1 - PLACE[j][k]
             place = start + (0.13 + 0.74 * t) * (end - start)
             box = {"facecolor": plotting.PAPER, "edgecolor": "none", "pad": 1}
-            _write(ax, *place, _number(w), fontsize=9, bbox=box)
+            _write(ax, *place, _number(w), fontsize=10, bbox=box)
     names = ["x", "z", "y"]
     for column, z in enumerate(net.z):
         for i, y in enumerate(ys[column]):
@@ -67,20 +64,17 @@ def network_figure(net, show="weights", values=True):
             )
             ax.add_patch(circle)
             name = f"${names[column]}_{i + 1}$"
-            if not values:
-                _write(ax, x, y, name, fontsize=12)
-                continue
-            _write(ax, x, y + 0.14, name, fontsize=9)
-            _write(ax, x, y - 0.13, _number(z[0, i]), fontsize=10)
+            _write(ax, x, y + 0.16, name, fontsize=10)
+            _write(ax, x, y - 0.14, _number(z[0, i]), fontsize=10)
             if column > 0:
                 a = _number(net.a[column - 1][0, i])
-                _write(ax, x, y + 0.5, f"$a$ {a}", fontsize=9)
+                _write(ax, x, y + 0.55, f"$a$ {a}", fontsize=10)
                 if net.delta:
                     delta = _number(net.delta[column - 1][0, i])
-                    _write(ax, x, y - 0.52, rf"$\delta$ {delta}", fontsize=9)
+                    _write(ax, x, y - 0.56, rf"$\delta$ {delta}", fontsize=10)
     for x, word in zip(xs, ["input", "hidden", "output"], strict=True):
-        _write(ax, x, 2.35, word, fontsize=9, color=plotting.MUTED)
-    ax.set(xlim=(-0.6, 6.6), ylim=(-2.25, 2.5), aspect="equal")
+        _write(ax, x, 2.35, word, fontsize=10, color=plotting.MUTED)
+    ax.set(xlim=(-0.5, 6.5), ylim=(-2.3, 2.5), aspect="equal")
     ax.set_axis_off()
     return fig
 

@@ -16,10 +16,9 @@ help: ## this list
 		awk -F'|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 book: environment ## build the site, and say where it is
-	@$(python) book/tools/vendor.py
-	@.venv/bin/jupyter-book build . -n -W --keep-going -q
-	@echo
-	@echo "The book is built. Open $(CURDIR)/$(site)/index.html"
+	@$(python) book/tools/vendor.py >/dev/null
+	@.venv/bin/jupyter-book build . -n -W --keep-going -q >/dev/null
+	@echo "The book is built. Open file://$(CURDIR)/$(site)/index.html"
 	@echo "or run 'make serve' and open http://127.0.0.1:$(PORT)/"
 
 serve: book ## build the site and serve it on this machine (PORT=8000)
@@ -27,7 +26,7 @@ serve: book ## build the site and serve it on this machine (PORT=8000)
 	@$(python) -m http.server $(PORT) --bind 127.0.0.1 --directory $(site) >/dev/null
 
 test: environment grading browser ## run every test
-	@$(python) book/tools/vendor.py
+	@$(python) book/tools/vendor.py >/dev/null
 	@$(run_tests) --nbval --nbval-current-env --nbval-cell-timeout 300 tests chapters
 
 outputs: environment ## execute all chapters and write their outputs back

@@ -447,7 +447,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     folder.mkdir()
     expected = make_class(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    run = [folder, out, "--timeout", "20"]
+    run = [folder, out, "--timeout", "15"]
     done = command("grade.py", *run, "--again", SECRET="do not leak")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before

@@ -546,7 +546,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("submissions", help="folder with the submissions")
     add("out", nargs="?", default="", help="default: SUBMISSIONS-graded")
-    add("--timeout", type=int, default=30, help="seconds for a cell (%(default)s)")
+    add(
+        "--timeout",
+        type=int,
+        default=30,
+        help="seconds of computing for a cell (%(default)s)",
+    )
     add("--total", type=int, default=300, help="seconds for a notebook (%(default)s)")
     add("--memory", type=int, default=4, help="GiB for a notebook (%(default)s)")
     add("--jobs", type=int, default=0, help="notebooks at once (one for each core)")

@@ -403,6 +403,9 @@ def grade_one(folder: Path, job: dict) -> None:
             for name, grade in result["grades"].items():
                 if grade["waiting"]:
                     notes.append(f"Cell {name}: a person has yet to mark this answer.")
+            for name, mark in job["marks"].items():
+                if name not in result["answers"]:  # a test, overruled
+                    notes.append(f"Cell {name}: marked by a person. {mark['comment']}")
             page = feedback(folder, slug, f"{job['student']} · {slug}", notes)
             write(folder / "feedback.html", page)
         except BaseException as error:  # a submission must never stop the others

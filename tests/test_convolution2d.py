@@ -147,6 +147,38 @@ def test_results_do_not_depend_on_the_number_of_cores():
         np.testing.assert_array_equal(alone, together)
 
 
+def test_a_batch_is_cut_into_parts_that_are_put_together_in_order():
+    with threadpool_limits(2, user_api="blas"):
+        for batch in 0, 1, 3, 4, 9, 50:
+            parts = c2.over_batch(lambda part: np.arange(50)[part], batch, 1000)
+            assert [n for part in parts for n in part] == list(range(batch))
+        assert len(c2.over_batch(lambda part: None, 9, c2.PART_BYTES + 1)) == 9
+
+
+def test_an_error_in_a_part_is_not_lost():
+    def work(part):
+        raise ValueError(f"no luck with {part.start}")
+
+    for cores in 1, 2:
+        with threadpool_limits(cores, user_api="blas"):
+            before = c2._blas.info()
+            with pytest.raises(ValueError, match="no luck with"):
+                c2.over_batch(work, 8, 1000)
+            assert c2._blas.info() == before
+            assert len(c2.over_batch(lambda part: part, 8, 1000)) == 4
+
+
+@pytest.mark.filterwarnings("error")
+def test_errstate_holds_on_every_core():
+    x = np.full((40, 2, 20, 20), 3e38, np.float32)
+    weight = np.ones((2, 2, 3, 3), np.float32)
+    with threadpool_limits(2, user_api="blas"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            assert np.isinf(conv2d(x, weight)).all()
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            conv2d(x, weight)
+
+
 @property_test
 @given(layers())
 def test_unroll_and_fold_are_torchs_and_transposes(example):

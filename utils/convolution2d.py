@@ -12,10 +12,12 @@ A pair means (for the height, for the width); a single number stands for both.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 from threading import Lock
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from threadpoolctl import ThreadpoolController
 
 from utils.convolution1d import (
@@ -130,25 +132,32 @@ class Windows:
 
         [n, c, i, j, u, v] is the pixel that meets (i, j) of the kernel in window
         (u, v); torch calls it unfold, others im2col. It is done one axis at a time,
-        along the width and then along the height: kw + kh moves of large pieces
-        instead of kh * kw moves of small ones.
+        along the width and then along the height: the second copy then moves whole
+        rows, and both take half the time of a single one. The shape of each view says
+        what is copied, its strides where it lies.
         """
         (kh, kw), (h, w) = self.kernel_size, self.output
+        (sh, sw), (dh, dw) = self.stride, self.dilation
         x = self.pad(x)
         n, c, height, _ = x.shape
-        wide = np.empty((n, c, kw, height, w), x.dtype)
-        for j in range(kw):
-            wide[:, :, j] = x[..., self.columns(j)]
-        windows = np.empty((n, c, kh, kw, h, w), x.dtype)
-        for i in range(kh):
-            windows[:, :, i] = wide[..., self.rows(i), :]
-        return windows
+        image, channel, row, column = x.strides  # bytes from one to the next
+        wide = as_strided(
+            x,
+            (n, c, kw, height, w),
+            (image, channel, dw * column, row, sw * column),
+        ).copy()
+        image, channel, tap_w, row, column = wide.strides
+        return as_strided(
+            wide,
+            (n, c, kh, kw, h, w),
+            (image, channel, dh * row, tap_w, sh * row, column),
+        ).copy()
 
     def fold(self, windows):
         """Add every number back to the pixel it came from: the transpose of `unroll`.
 
-        (N, C, kh, kw, h', w') -> (N, C, H, W). The same lines in reverse, with + for
-        copy: a pixel that was copied into several windows gets the sum of them.
+        (N, C, kh, kw, h', w') -> (N, C, H, W). The same two steps in reverse, with a
+        sum for each copy: what went into several windows gets something from each.
         """
         n, c, kh, kw, h, w = windows.shape
         (top, bottom), (left, right) = self.padding
@@ -195,7 +204,8 @@ def _checked(x, weight, bias, stride, padding, dilation, groups):
 
 # ------------------------------------------------------------ sharing the work
 
-CHUNK_BYTES = 1 << 20  # of unrolled windows: about what a core keeps close at hand
+PARTS = 4  # at least, of a batch
+PART_BYTES = 4 << 20  # at most, of unrolled windows, if a part is not a single image
 
 _blas = ThreadpoolController().select(user_api="blas")
 _one_at_a_time = Lock()
@@ -211,23 +221,42 @@ if hasattr(os, "register_at_fork"):  # a child process has none of the threads
 
 
 def over_batch(work, batch, bytes_per_image) -> list:
-    """[work(part) for part in the slices of a batch], on all cores.
+    """[work(part) for part in slices of a batch], on all cores.
 
-    NumPy lets other threads run while it copies and multiplies. So that a part stays
-    in a core's cache, it has as many images as make `CHUNK_BYTES`, at least one. The
-    parts do not depend on the number of cores, and so neither do the results.
+    While NumPy copies or multiplies, other threads may run, but between two calls they
+    wait for one another. So the parts are few and large: a batch is cut in four, or in
+    more if a part would take too much memory. The parts do not depend on the number of
+    cores, and so neither do the results.
 
     The cores are those that matrix products use, which OMP_NUM_THREADS=1 or
     threadpoolctl may limit; meanwhile each product keeps to one core.
     """
-    step = max(1, CHUNK_BYTES // bytes_per_image)
+    step = max(1, min(-(-batch // PARTS), PART_BYTES // bytes_per_image))
     parts = [slice(start, start + step) for start in range(0, batch, step)]
+    results = [None] * len(parts)
+    left = iter(enumerate(parts))  # whoever is free takes the next
+
+    def take_parts():
+        for number, part in left:
+            results[number] = work(part)
+
     with _one_at_a_time:
         cores = max((library["num_threads"] for library in _blas.info()), default=1)
-        if cores == 1 or len(parts) == 1:
-            return [work(part) for part in parts]
+        helpers = min(cores, len(parts)) - 1
+        if helpers < 1:
+            take_parts()
+            return results
         with _blas.limit(limits=1):
-            return list(_threads(cores).map(work, parts))
+            # In contexts like ours, so that np.errstate holds for them as well.
+            futures = [
+                _threads(helpers).submit(copy_context().run, take_parts)
+                for _ in range(helpers)
+            ]
+            take_parts()
+            for future in futures:
+                if not future.cancel():  # it has begun
+                    future.result()
+    return results
 
 
 # ------------------------------------------------------------ the operation
@@ -268,8 +297,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     Every window is written out as a column of C * kh * kw numbers, and every kernel
     as a row. Then each output is a row times a column, and all outputs of an image
     are one product of matrices, which a computer does close to its full speed. The
-    columns hold each pixel up to kh * kw times; so they are made for a few images at
-    a time, on each core, and used while they are still in its cache.
+    columns hold each pixel up to kh * kw times; so they are made for a part of the
+    batch at a time, on each core, and soon forgotten.
 
     Args:
         x: images (N, C, H, W).

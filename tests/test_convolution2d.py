@@ -575,6 +575,14 @@ def test_bad_input(operation, arguments, says):
             lambda: Conv2d(1, 1, 3).forward(np.ones((1, 1, 5, 5))),
             "one dtype, got x float64, weight float32",
         ),
+        (
+            lambda: c2.Windows((5, 5), 3).unroll(X),
+            "x must have shape (N, C, 5, 5), got (1, 4, 3, 3)",
+        ),
+        (
+            lambda: c2.Windows((3, 3), 2).fold(X),
+            "windows must have shape (N, C, *(2, 2), *(2, 2)), got (1, 4, 3, 3)",
+        ),
         (lambda: c2.mean_kernel(0), "size must be a whole number >= 1, got 0"),
         (lambda: c2.gaussian_kernel(3, 0), "sigma must be a finite number > 0, got 0"),
     ],

@@ -81,7 +81,7 @@ class Windows:
     """
 
     def __init__(self, size, kernel_size, stride=1, padding=0, dilation=1):
-        self.size = size
+        self.size = tuple(size)
         self.kernel_size = pair("kernel_size", kernel_size, 1)
         self.stride = pair("stride", stride, 1)
         self.dilation = pair("dilation", dilation, 1)
@@ -103,7 +103,16 @@ class Windows:
         )
 
     def pad(self, x, value=0):
-        """x (N, C, H, W) with a border of `value`; x itself if there is none."""
+        """x (N, C, H, W) with a border of `value`; x itself if there is none.
+
+        Raises:
+            ValueError: x has another shape, or H and W are not the `size`.
+        """
+        if x.shape[2:] != self.size:
+            raise ValueError(
+                f"x must have shape (N, C, {self.size[0]}, {self.size[1]}), "
+                f"got {x.shape}"
+            )
         if not any(map(any, self.padding)):
             return x
         (top, bottom), (left, right) = self.padding
@@ -135,6 +144,9 @@ class Windows:
         along the width and then along the height: the second copy then moves whole
         rows, and both take half the time of a single one. The shape of each view says
         what is copied, its strides where it lies.
+
+        Raises:
+            ValueError: as `pad`.
         """
         (kh, kw), (h, w) = self.kernel_size, self.output
         (sh, sw), (dh, dw) = self.stride, self.dilation
@@ -158,7 +170,15 @@ class Windows:
 
         (N, C, kh, kw, h', w') -> (N, C, H, W). The same two steps in reverse, with a
         sum for each copy: what went into several windows gets something from each.
+
+        Raises:
+            ValueError: another shape.
         """
+        if windows.shape[2:] != (*self.kernel_size, *self.output):
+            raise ValueError(
+                f"windows must have shape (N, C, *{self.kernel_size}, *{self.output}), "
+                f"got {windows.shape}"
+            )
         n, c, kh, kw, h, w = windows.shape
         (top, bottom), (left, right) = self.padding
         height, width = top + self.size[0] + bottom, left + self.size[1] + right

@@ -1,6 +1,5 @@
 """The perceptron playground in a browser: its numbers are those of utils.perceptron."""
 
-import json
 import random
 
 import numpy as np
@@ -9,49 +8,13 @@ import pytest
 from utils import perceptron
 from utils.explorers.perceptron import PerceptronExplorer
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Explorer</title>
-<meta name="viewport" content="width=device-width"><style>{css}</style>
-<main id="place"></main><script type="module">
-const values = {values};
-const source = new Blob([{esm}], {{ type: "text/javascript" }});
-const {{ default: explorer }} = await import(URL.createObjectURL(source));
-const model = {{ get: (key) => values[key], set() {{}}, on() {{}}, off() {{}},
-  save_changes() {{}}, send() {{}} }};
-window.leave = explorer.render({{ model, el: document.querySelector("#place") }});
-</script></html>"""
-
-
-def markup(**traits):
-    widget = PerceptronExplorer(**traits)
-    names = ["examples", "example", "learning_rate", "fit_intercept"]
-    values = json.dumps({name: getattr(widget, name) for name in names})
-    return PAGE.format(css=widget._css, esm=json.dumps(widget._esm), values=values)
-
 
 @pytest.fixture
-def show(browser):
-    """A function that shows the explorer; errors in the console fail the test."""
-    wrong, contexts = [], []
-
-    def open_page(width=760, **traits):
-        contexts.append(
-            browser.new_context(
-                viewport={"width": width, "height": 900}, has_touch=True
-            )
-        )
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console", lambda m: wrong.append(m.text) if m.type == "error" else None
-        )
-        page.set_content(markup(**traits))
-        page.wait_for_selector(".explorer-root")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not wrong
+def show(mount_explorer):
+    """A function that shows the explorer with the given traits."""
+    return lambda width=760, **traits: mount_explorer(
+        PerceptronExplorer(**traits), width
+    )
 
 
 def state(page):

@@ -67,6 +67,22 @@ def test_a_faulty_notebook_is_reported_and_left_alone(tmp_path, source, message)
     assert [p.name for p in tmp_path.iterdir()] == ["a.ipynb"]
 
 
+def test_times_stay_as_they_were(tmp_path):
+    code = "import time\nprint(f'took {time.perf_counter_ns():14,} ns')"
+    path = write(tmp_path / "a.ipynb", code)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].metadata["tags"] = [outputs.MAY_DIFFER]
+    nbformat.write(notebook, path)
+    assert outputs.rewrite(path).endswith("outputs changed")
+    before = path.read_bytes()
+    assert outputs.rewrite(path).endswith("outputs as they were")
+    assert path.read_bytes() == before
+    # Other words than before are new output, whatever the tag.
+    path.write_bytes(before.replace(b"f'took", b"f'in all"))
+    assert outputs.rewrite(path).endswith("outputs changed")
+    assert b'"in all ' in path.read_bytes()
+
+
 def test_a_widget_without_a_state_is_refused():
     output = new_output("display_data", {outputs.VIEW: {"model_id": "gone"}})
     cell = new_code_cell("w", id="w", outputs=[output])

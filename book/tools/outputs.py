@@ -7,6 +7,8 @@ Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a 
 A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
 normalised: widget identifiers, the kernel's versions, how text was cut into pieces.
+Times that a cell with the tag nbval-ignore-output prints stay as they were; to have them
+taken anew, clear that cell's output first.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -34,6 +37,7 @@ LANGUAGE_INFO = {
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
 }
+MAY_DIFFER = "nbval-ignore-output"
 SECONDS_PER_CELL = 300
 
 
@@ -140,12 +144,31 @@ def rename(value, names: dict):
     return value
 
 
+def keep_times(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Put back the committed outputs that differ from the new ones in numbers only.
+
+    That concerns the cells with the tag MAY_DIFFER.
+    """
+
+    def shape(cell) -> str:
+        return re.sub(r"[ \d.,]+", "#", nbformat.writes(new_notebook(cells=[cell])))
+
+    before = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    for cell in notebook.cells:
+        if MAY_DIFFER in cell.metadata.get("tags", []):
+            old = {**cell, "outputs": before[cell.id].outputs}
+            old = nbformat.from_dict(old)
+            if shape(old) == shape(cell):
+                cell.outputs = old.outputs
+
+
 def rewrite(path: Path) -> str:
     """Execute the notebook at `path` and replace its file; what to tell about it."""
     start = time.perf_counter()
     try:
         notebook = execute(path)
         normalise(notebook)
+        keep_times(notebook, path)
     except OutputError as error:
         return f"FAILED {path.name}: {error}"
     text = nbformat.writes(notebook) + "\n"

@@ -7,8 +7,8 @@ Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a 
 A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
 normalised: widget identifiers, the kernel's versions, how text was cut into pieces.
-Times that a cell with the tag nbval-ignore-output prints stay as they were; to take them
-anew, clear that cell's output first.
+Times that a cell with the tag nbval-ignore-output prints stay as they were; to take
+them anew, clear the output of that cell first.
 """
 
 import argparse

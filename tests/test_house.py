@@ -63,6 +63,7 @@ def test_one_slug_names_all_parts_of_a_chapter(chapter):
         f"tests/test_{chapter.module}.py",
         f"utils/explorers/{chapter.module}.py",
         f"utils/explorers/{chapter.module}.js",
+        f"tests/test_explorer_{chapter.module}.py",
     ]
     missing = [part for part in parts if not (ROOT / part).is_file()]
     assert not missing

@@ -98,8 +98,9 @@ def test_page_is_there(built, name):
     assert page.html.html["lang"] == "en"
     assert len(page.html.find_all("h1")) == 1
     assert page.html.title.string.endswith("From the Perceptron to ResNet")
-    description = page.html.find("meta", attrs={"name": "description"})["content"]
-    assert 40 <= len(description) <= 160
+    description = page.html.find("meta", attrs={"name": "description"})
+    assert description, "the first paragraph, shown by search engines, says too little"
+    assert 40 <= len(description["content"]) <= 160
     assert page.html.find("link", rel="icon")
     navigation = page.html.find(id="book-nav")
     assert len(navigation.find_all("a")) == len(PAGES)

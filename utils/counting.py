@@ -77,18 +77,37 @@ class LayerTable(list):
         return sum(row.macs for row in self)
 
     def __repr__(self) -> str:
-        rows = [("layer", "type", "output", "parameters", "MACs")]
-        for name, kind, output, parameters, macs in self:
-            shape = "" if output is None else " × ".join(map(str, output))
-            rows.append((name, kind, shape, f"{parameters:,}", f"{macs:,}"))
-        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.macs:,}"))
-        width = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        line = "  ".join(
-            f"{{:{'<' if k < 3 else '>'}{w}}}" for k, w in enumerate(width)
-        )
-        lines = [line.format(*row).rstrip() for row in rows]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        rows = [
+            (
+                name,
+                kind,
+                "" if output is None else " × ".join(map(str, output)),
+                f"{parameters:,}",
+                f"{macs:,}",
+            )
+            for name, kind, output, parameters, macs in self
+        ]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.macs:,}")
+        head = ("layer", "type", "output", "parameters", "MACs")
+        return format_table(head, rows, total, words=3)
+
+
+def format_table(head, rows, total, words: int) -> str:
+    """A table in plain text, ruled above the first row and below the last.
+
+    Args:
+        head, total: the first and the last line, a string for each column.
+        rows: the lines between.
+        words: so many columns stand to the left; those after, numbers, to the right.
+    """
+    lines = [head, *rows, total]
+    width = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    line = "  ".join(
+        f"{{:{'<' if k < words else '>'}{w}}}" for k, w in enumerate(width)
+    )
+    lines = [line.format(*row).rstrip() for row in lines]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
 def layer_table(model: nn.Module, input_shape, depth: int | None = None) -> LayerTable:

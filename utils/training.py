@@ -75,7 +75,9 @@ def fit(
     epochs: int = 10,
     batch_size: int = 64,
     optimizer: torch.optim.Optimizer | None = None,
+    schedule=None,
     loss=F.cross_entropy,
+    augment=None,
     device=None,
     seed: int = 0,
     checkpoint=None,
@@ -91,7 +93,10 @@ def fit(
         batch_size: images a step; the last batch of an epoch may be smaller.
         optimizer: over the model's parameters; None means SGD with learning rate 0.05
             and momentum 0.9.
+        schedule: of `torch.optim.lr_scheduler`, over the optimizer; one step a batch.
         loss: called with logits and labels, returns their mean over the batch.
+        augment: called with the images of each batch (N, ...) on the device, returns
+            what to train on in their place; draws from torch's own generator.
         device: as `pick_device` takes it.
         seed: of the order of the images. Initial weights and dropout draw from torch's
             own generator: call `seed_everything` before building the model.
@@ -109,6 +114,9 @@ def fit(
     batch_size = _whole("batch_size", batch_size, least=1)
     shuffle = torch.Generator().manual_seed(_whole("seed", seed, least=0))
     optimizer = _checked_optimizer(optimizer, model)
+    parts = {} if schedule is None else {"schedule": schedule}
+    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError("schedule must be made with the optimizer that is given")
     model.to(device)
     x, y = _checked_data("train", train, model)
     test = None if test is None else _checked_data("test", test, model)
@@ -124,6 +132,7 @@ def fit(
         model=model,
         optimizer=optimizer,
         history=history,
+        **parts,
         random=RandomState(shuffle, device),
     )
     state.resume()
@@ -141,11 +150,14 @@ def fit(
             order = torch.randperm(len(y), generator=shuffle).to(device)
             losses, guesses = [], []  # they stay on the device: nobody waits for them
             for batch in order.split(batch_size):
-                logits = model(x[batch])
+                images = x[batch] if augment is None else augment(x[batch])
+                logits = model(images)
                 error = loss(logits, y[batch])
                 optimizer.zero_grad()
                 error.backward()
                 optimizer.step()
+                if schedule is not None:
+                    schedule.step()
                 losses.append(error.detach())
                 guesses.append(logits.argmax(1))
                 bar.update()

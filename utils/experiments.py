@@ -1,0 +1,412 @@
+"""Full-scale runs, recorded: each writes results/NAME.json, which the chapters draw.
+
+    python -m utils.experiments                     lists the experiments
+    python -m utils.experiments NAME                runs one, all variants and seeds
+    python -m utils.experiments NAME --seeds 3 4 --only VARIANT --device cuda
+
+A run that was interrupted goes on where it stopped when the same command is given
+again, and what is recorded already is not run again. Processes side by side may share
+an experiment, if each has its own variants or seeds.
+"""
+
+import argparse
+import datetime
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from utils import data, records
+from utils.checkpoints import CheckpointError, save_checkpoint
+from utils.counting import count_parameters
+from utils.generalization import RandomDistortion
+from utils.lenet import LeNet5, LeNet5Original, map_loss
+from utils.training import fit, pick_device, predict, seed_everything
+
+ROOT = Path(__file__).parents[1]
+CHECKPOINTS = ROOT / ".cache/experiments"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one variant is built and trained.
+
+    The learning rate rises to `learning_rate` over the first tenth of the steps and
+    falls to nearly nothing by the last, along a cosine.
+    """
+
+    model: Callable[[], nn.Module]
+    epochs: int
+    batch_size: int = 64
+    optimizer: Callable = torch.optim.Adam
+    learning_rate: float = 1e-3
+    loss: Callable = F.cross_entropy
+    augment: Callable | None = None
+
+    def settings(self) -> dict:
+        """What a record says of it."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}
+        named = {k: _describe(v) for k, v in named.items() if v is not None}
+        return named | {"parameters": count_parameters(self.model(), True)}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Variants to compare, each run with the same data and the same seeds.
+
+    Attributes:
+        about: a sentence for the list and the record.
+        data: the name of a function of `utils.data` that gives a training and a test
+            set.
+        variants: name -> recipe.
+        seeds: those that are run unless others are asked for.
+        validation: so many images from the end of the training set stand in for the
+            test set, which is not touched; None uses the test set.
+        keep: (variant, seed) whose weights and wrong images are stored.
+    """
+
+    about: str
+    data: str
+    variants: dict[str, Recipe]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    validation: int | None = None
+    keep: tuple[str, int] | None = None
+
+    def load(self):
+        train, test = getattr(data, self.data)()
+        if self.validation is not None:
+            cut = len(train.y) - self.validation
+            train, test = (
+                data.Images(train.x[:cut], train.y[:cut]),
+                data.Images(train.x[cut:], train.y[cut:]),
+            )
+        return train, test
+
+
+@dataclass
+class Record:
+    """results/NAME.json while it grows."""
+
+    name: str
+    experiment: Experiment
+    folder: Path = records.FOLDER
+    runs: list = field(default_factory=list)
+
+    def read(self) -> None:
+        """Take over what is recorded, if it was run with today's settings.
+
+        Raises:
+            RecordError: the file is damaged, or was run with other settings.
+        """
+        if not (self.folder / f"{self.name}.json").exists():
+            return
+        record = records.load_record(self.name, self.folder)
+        for variant, then in record["variants"].items():
+            now = self.experiment.variants.get(variant)
+            now = now and json.loads(json.dumps(now.settings()))
+            if then != now:
+                raise records.RecordError(
+                    f"record {self.name!r} was made with other settings of variant "
+                    f"{variant!r} ({then}, now {now}): move it away to start again"
+                )
+        self.runs = record["runs"]
+
+    def has(self, variant, seed) -> bool:
+        return any((r["variant"], r["seed"]) == (variant, seed) for r in self.runs)
+
+    def add(self, run: dict, sizes: tuple[int, int]) -> None:
+        """Write the file anew with one run more, whole or not at all."""
+        self.read()  # another process may have added to it
+        self.runs = [*self.runs, run]
+        self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
+        done = {r["variant"] for r in self.runs}
+        variants = self.experiment.variants.items()
+        record = {
+            "name": self.name,
+            "about": self.experiment.about,
+            "data": {
+                "name": self.experiment.data,
+                "train": sizes[0],
+                "test": sizes[1],
+                "validation": self.experiment.validation is not None,
+            },
+            "variants": {k: v.settings() for k, v in variants if k in done},
+            "runs": self.runs,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{self.name}.json.{os.getpid()}.part"
+        part.write_text(_pretty(record) + "\n", encoding="utf-8")
+        os.replace(part, self.folder / f"{self.name}.json")
+
+
+def run(name, experiment, variant, seed, device, images, record, checkpoints) -> dict:
+    """One run: train from the seed, or on from its checkpoint, and record it."""
+    recipe = experiment.variants[variant]
+    train, test = images
+    seed_everything(seed)
+    model = recipe.model().to(device)
+    optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
+    steps = recipe.epochs * -(-len(train.y) // recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        recipe.learning_rate,
+        total_steps=steps,
+        pct_start=0.1,
+        cycle_momentum=False,
+    )
+    checkpoint = checkpoints / name / f"{variant}-{seed}.pt"
+    history = fit(
+        model,
+        train,
+        test,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        optimizer=optimizer,
+        schedule=schedule,
+        loss=recipe.loss,
+        augment=recipe.augment,
+        device=device,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
+    curve = history.state_dict()
+    seconds = sum(curve.pop("seconds"))
+    wrong = np.flatnonzero(shares.argmax(1) != test.y)
+    keep = experiment.keep == (variant, seed)
+    result = {
+        "variant": variant,
+        "seed": seed,
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "command": f"python -m utils.experiments {shlex.join(sys.argv[1:])}",
+        "commit": _commit(),
+        "hardware": _hardware(device),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "seconds": round(seconds, 1),
+        "curve": {k: [float(f"{v:.5g}") for v in line] for k, line in curve.items()},
+        "final": {
+            "train_accuracy": history.train_accuracy[-1],
+            "test_loss": float(f"{history.test_loss[-1]:.5g}"),
+            "test_accuracy": 1 - len(wrong) / len(test.y),
+            "test_errors": len(wrong),
+        },
+        "wrong": [_error(k, shares[k], test, keep) for k in wrong.tolist()],
+    }
+    if keep:
+        path = record.folder / f"{name}.pt"
+        save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        result["weights"] = {"file": path.name, "sha256": digest}
+    record.add(result, (len(train.y), len(test.y)))
+    checkpoint.unlink()
+    return result
+
+
+def run_all(
+    name: str,
+    *,
+    seeds=None,
+    only=None,
+    device=None,
+    folder=records.FOLDER,
+    checkpoints=CHECKPOINTS,
+) -> None:
+    """Run what is not recorded yet of an experiment, and say what came out.
+
+    Args:
+        name: one of EXPERIMENTS.
+        seeds: whole numbers; None takes the experiment's own.
+        only: names of variants; None takes all.
+        device: as `utils.training.pick_device` takes it.
+        folder, checkpoints: where records and unfinished runs lie.
+
+    Raises:
+        ValueError: there is no such experiment, variant or device.
+        RecordError: the record is damaged, or was made with other settings.
+        DataError: the data are not here and cannot be fetched.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"there is no experiment {name!r}: {', '.join(EXPERIMENTS)}")
+    experiment = EXPERIMENTS[name]
+    if unknown := set(only or ()) - set(experiment.variants):
+        raise ValueError(
+            f"{name} has no variant {sorted(unknown)[0]!r}: "
+            f"{', '.join(experiment.variants)}"
+        )
+    device = pick_device(device)
+    record = Record(name, experiment, Path(folder))
+    record.read()
+    images = None
+    for seed in seeds or experiment.seeds:
+        for variant in only or experiment.variants:
+            label = f"{name}, {variant}, seed {seed}"
+            if record.has(variant, seed):
+                print(f"{label}: recorded already")
+                continue
+            images = images or experiment.load()
+            done = run(
+                *(name, experiment, variant, seed),
+                *(device, images, record, Path(checkpoints)),
+            )
+            errors, seconds = done["final"]["test_errors"], done["seconds"]
+            print(f"{label}: {errors} errors of {len(images[1].y)}, {seconds:.0f} s")
+
+
+def _error(k, shares, test, keep) -> dict:
+    label, guess = int(test.y[k]), int(shares.argmax())
+    error = {
+        "index": k,
+        "label": label,
+        "guess": guess,
+        "share": round(float(shares[guess]), 4),
+        "share_of_label": round(float(shares[label]), 4),
+    }
+    return error | ({"image": records.pack_image(test.x[k])} if keep else {})
+
+
+def _describe(value):
+    """A setting as a record says it: a number, or the name of a class or function."""
+    if isinstance(value, functools.partial):
+        given = [
+            *value.args,
+            *(f"{k}={_describe(v)}" for k, v in value.keywords.items()),
+        ]
+        return f"{_describe(value.func)}({', '.join(map(str, given))})"
+    return getattr(
+        value, "__name__", value if isinstance(value, int | float) else f"{value}"
+    )
+
+
+def _commit() -> str:
+    def git(*words):
+        return subprocess.run(
+            ["git", "-C", ROOT, *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "utils", "requirements.txt")
+        return git("rev-parse", "HEAD") + (" with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _hardware(device) -> dict:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return {
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else device.type,
+        "processor": processor,
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _pretty(record) -> str:
+    """JSON with one line for each list of numbers and each wrong image."""
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    flat = re.compile(r"([\[{])\s+([^\[\]{}]*?)\s+([\]}])")
+    return flat.sub(lambda m: m[1] + re.sub(r"\n\s*", " ", m[2]) + m[3], text)
+
+
+# ------------------------------------------------------------ the experiments
+
+DISTORTIONS = {
+    "mild": RandomDistortion(shift=1.5, rotate=8, scale=0.08, shear=0.08, elastic=0.4),
+    "medium": RandomDistortion(shift=2, rotate=12, scale=0.12, shear=0.15, elastic=0.7),
+    "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
+}
+ORIGINAL = Recipe(LeNet5Original, epochs=20, loss=map_loss)
+LECTURE = Recipe(LeNet5, epochs=20)
+RELU = replace(LECTURE, model=functools.partial(LeNet5, activation=nn.ReLU))
+
+EXPERIMENTS = {
+    "lenet5-choice": Experiment(
+        "Which activation and which distortions serve LeNet-5 best, on 10,000 images "
+        "held out from the training set",
+        data="mnist",
+        variants={
+            f"{activation}, {strength}": replace(
+                recipe,
+                epochs=12,
+                batch_size=128,
+                learning_rate=3e-3,
+                augment=distortion,
+            )
+            for activation, recipe in {"tanh": LECTURE, "ReLU": RELU}.items()
+            for strength, distortion in DISTORTIONS.items()
+        },
+        seeds=(0,),
+        validation=10_000,
+    ),
+    "lenet5": Experiment(
+        "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
+        data="mnist",
+        variants={"original": ORIGINAL, "lecture": LECTURE},
+    ),
+}
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.experiments",
+        description=__doc__.partition("\n")[0],
+        epilog="Without a name: the list of experiments.",
+    )
+    parser.add_argument("name", nargs="?", help="which experiment")
+    parser.add_argument(
+        "--device", help="cpu, cuda, cuda:1, mps; default: what is best"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="default: the experiment's"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="VARIANT", help="these variants alone"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.name is None:
+        for name, experiment in EXPERIMENTS.items():
+            print(f"{name}: {experiment.about}")
+            print(f"    {', '.join(experiment.variants)}; seeds {experiment.seeds}")
+        return 0
+    try:
+        run_all(chosen.name, seeds=chosen.seeds, only=chosen.only, device=chosen.device)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (
+        ValueError,
+        RuntimeError,
+        FloatingPointError,
+        CheckpointError,
+        records.RecordError,
+    ) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -61,22 +61,28 @@ def scaled_tanh(x: torch.Tensor) -> torch.Tensor:
 def as_input(images: torch.Tensor) -> torch.Tensor:
     """Pixels as the nets want them: 32 x 32, background -0.1, ink 1.175.
 
-    So scaled, the pixels of MNIST have a mean near 0 and a variance near 1.
+    So scaled, the pixels of MNIST have a mean near 0. (Their variance is about 0.12,
+    not near 1, as the paper has it.)
 
     Args:
-        images: (N, 1, 28, 28) or (N, 1, 32, 32), from 0 (background) to 1 (ink).
+        images: floating, (N, 1, 28, 28) or (N, 1, 32, 32), from 0 (background) to 1
+            (ink).
 
     Returns:
         (N, 1, 32, 32).
 
     Raises:
-        ValueError: images of another shape.
+        ValueError: images of another shape, or of whole numbers.
     """
     shape = tuple(images.shape)
     if len(shape) != 4 or shape[1:] not in {(1, 28, 28), (1, 32, 32)}:
         raise ValueError(
             "images must be grey, (N, 1, 28, 28) or (N, 1, 32, 32), got "
             f"{shape}: resize them, or average their channels, first"
+        )
+    if not images.is_floating_point():
+        raise ValueError(
+            f"images must be floating, such as pixels / 255, got {images.dtype}"
         )
     border = (32 - shape[-1]) // 2
     return F.pad(1.275 * images - 0.1, [border] * 4, value=-0.1)
@@ -175,7 +181,7 @@ def map_loss(logits: torch.Tensor, labels: torch.Tensor, j: float = 0.1):
     Args:
         logits: (N, classes), minus squared distances.
         labels: (N,), whole numbers from 0.
-        j: positive; the larger, the less is won by pushing wrong codes away.
+        j: positive; the smaller, the less is won by pushing wrong codes away.
 
     Returns:
         the mean over the images, a tensor of one number.

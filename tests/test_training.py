@@ -115,6 +115,38 @@ def test_fit_is_the_bare_loop_bit_for_bit():
     assert_same_weights(model, hand)
 
 
+def test_a_schedule_steps_once_a_batch_and_augmentation_sees_each_batch():
+    x, y = digits(70)
+    model, seen = seeded(small_net), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+
+    def augment(images):
+        seen.append(len(images))
+        return images.flip(3) + torch.rand(())
+
+    settings = {"batch_size": 32, "seed": 5, "optimizer": optimizer}
+    quiet(model, (x, y), epochs=2, schedule=schedule, augment=augment, **settings)
+
+    hand = seeded(small_net)
+    order = torch.Generator().manual_seed(5)
+    tx, ty = torch.from_numpy(x), torch.from_numpy(y)
+    step = 0
+    for _ in range(2):
+        for batch in torch.randperm(70, generator=order).split(32):
+            logits = hand(tx[batch].flip(3) + torch.rand(()))
+            grads = torch.autograd.grad(
+                F.cross_entropy(logits, ty[batch]), list(hand.parameters())
+            )
+            with torch.no_grad():
+                for weight, grad in zip(hand.parameters(), grads, strict=True):
+                    weight -= 0.05 * 0.5 ** (step // 2) * grad
+            step += 1
+    assert seen == 2 * [32, 32, 6]
+    for a, b in zip(model.parameters(), hand.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_fit_learns(device):
     model = seeded(small_net)
@@ -318,6 +350,11 @@ class TwoHeads(nn.Module):
         return self.first(x), self.second(x)
 
 
+def schedule_of_a_stranger():
+    optimizer = torch.optim.SGD(linear_net().parameters(), lr=0.1)
+    return torch.optim.lr_scheduler.StepLR(optimizer, 1)
+
+
 X, Y = digits(10)
 NAN = np.where(np.arange(10)[:, None, None, None] == 3, np.nan, X).astype(np.float32)
 BAD_CALLS = {
@@ -352,6 +389,8 @@ BAD_CALLS = {
     ),
     "maps": ({"model": nn.Conv2d(1, 3, 3)}, r"must return logits \(N, classes\), got"),
     "two-heads": ({"model": TwoHeads()}, "must return logits .*, got tuple"),
+    "schedule": ({"schedule": 0.1}, "schedule must be made with the optimizer"),
+    "schedule-stranger": ({"schedule": schedule_of_a_stranger()}, "schedule must be"),
 }
 
 
@@ -405,13 +444,21 @@ def test_a_loss_that_explodes_stops_the_run(tmp_path):
 OPTIMIZERS = {
     "momentum": lambda model: None,  # the default
     "adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.01),
+    "cycle": lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
 }
+
+
+def noise(images):
+    return images + 0.1 * torch.randn_like(images)
 
 
 def run(epochs, checkpoint=None, optimizer="momentum", seed=0, device="cpu"):
     """One run with dropout, batch normalisation and an optimiser that remembers."""
     model = seeded(small_net, seed).to(device)
-    chosen = OPTIMIZERS[optimizer](model)
+    chosen, extras = OPTIMIZERS[optimizer](model), {}
+    if optimizer == "cycle":  # with all that a recorded run has
+        cycle = torch.optim.lr_scheduler.OneCycleLR(chosen, 0.1, total_steps=5 * 5)
+        extras = {"schedule": cycle, "augment": noise}
     history = fit(
         model,
         digits(40),
@@ -422,6 +469,7 @@ def run(epochs, checkpoint=None, optimizer="momentum", seed=0, device="cpu"):
         device=device,
         checkpoint=checkpoint,
         progress=False,
+        **extras,
     )
     draws = random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
     return model, history, draws
@@ -559,6 +607,7 @@ def test_another_run_is_refused_and_named(tmp_path):
         ({"test": None}, r"another test \(\[40, 1, 6, 6\], now None\)"),
         ({"lr": 0.2}, "another optimizer"),
         ({"seed": 1}, r"another seed \(0, now 1\)"),
+        ({"augment": noise}, r"another augment \(None, now <function noise>\)"),
         ({"batch_size": 32}, r"another batch_size \(64, now 32\)"),
         ({"epochs": 1}, "holds 2 epochs, but epochs is 1"),
     ]:

@@ -167,7 +167,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         pct_start=0.1,
         cycle_momentum=False,
     )
-    checkpoint = checkpoints / name / f"{variant}-{seed}.pt"
+    digest = hashlib.sha256(json.dumps(recipe.settings()).encode()).hexdigest()
+    checkpoint = checkpoints / name / f"{variant}-{seed}-{digest[:8]}.pt"
     history = fit(
         model,
         train,
@@ -253,7 +254,7 @@ def run_all(
     device = pick_device(device)
     record = Record(name, experiment, Path(folder))
     record.read()
-    images = None
+    images, _ = None, _commit()
     for seed in seeds or experiment.seeds:
         for variant in only or experiment.variants:
             label = f"{name}, {variant}, seed {seed}"
@@ -266,7 +267,8 @@ def run_all(
                 *(device, images, record, Path(checkpoints)),
             )
             errors, seconds = done["final"]["test_errors"], done["seconds"]
-            print(f"{label}: {errors} errors of {len(images[1].y)}, {seconds:.0f} s")
+            of = len(images[1].y)
+            print(f"{label}: {errors} errors of {of}, {seconds:.0f} s", flush=True)
 
 
 def _error(k, shares, test, keep) -> dict:
@@ -294,14 +296,19 @@ def _describe(value):
     )
 
 
+@functools.cache  # as it was when the first run began
 def _commit() -> str:
+    """The commit of the code in use, and whether that code has been changed since."""
+    used = [getattr(m, "__file__", None) for m in list(sys.modules.values())]
+    ours = [f for f in used if f and Path(f).is_relative_to(ROOT / "utils")]
+
     def git(*words):
         return subprocess.run(
             ["git", "-C", ROOT, *words], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", "utils", "requirements.txt")
+        changed = git("status", "--porcelain", "--", *ours)
         return git("rev-parse", "HEAD") + (" with changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -338,25 +345,24 @@ DISTORTIONS = {
     "medium": RandomDistortion(shift=2, rotate=12, scale=0.12, shear=0.15, elastic=0.7),
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
-ORIGINAL = Recipe(LeNet5Original, epochs=20, loss=map_loss)
-LECTURE = Recipe(LeNet5, epochs=20)
+DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+ORIGINAL = Recipe(LeNet5Original, epochs=20, learning_rate=5e-3, loss=map_loss)
+LECTURE = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(LECTURE, model=functools.partial(LeNet5, activation=nn.ReLU))
+SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
-        "Which activation and which distortions serve LeNet-5 best, on 10,000 images "
-        "held out from the training set",
+        "Which activation, which distortions and whether weight decay serve LeNet-5, on "
+        "10,000 images held out from the training set",
         data="mnist",
         variants={
-            f"{activation}, {strength}": replace(
-                recipe,
-                epochs=12,
-                batch_size=128,
-                learning_rate=3e-3,
-                augment=distortion,
-            )
-            for activation, recipe in {"tanh": LECTURE, "ReLU": RELU}.items()
-            for strength, distortion in DISTORTIONS.items()
+            "tanh": LECTURE,
+            "tanh, decay": replace(LECTURE, optimizer=DECAYED),
+            "tanh, medium": replace(LECTURE, **SHORT, augment=DISTORTIONS["medium"]),
+            "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
+            "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
+            "ReLU, strong": replace(RELU, **SHORT, augment=DISTORTIONS["strong"]),
         },
         seeds=(0,),
         validation=10_000,

@@ -7,6 +7,7 @@ device, seeds, and checkpoints from which a killed run goes on as if never stopp
 import math
 import os
 import random
+import re
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -128,6 +129,9 @@ def fit(
             "seed": shuffle.initial_seed(),
             "train": list(x.shape),
             "test": None if test is None else list(test[0].shape),
+            "augment": re.sub(
+                r" at 0x\w+", "", f"{augment}"
+            ),  # an address is no setting
         },
         model=model,
         optimizer=optimizer,

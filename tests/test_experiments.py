@@ -1,0 +1,223 @@
+"""An experiment records what it did, goes on after a kill, and never mixes settings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from utils import data, experiments, records
+from utils.experiments import Experiment, Recipe
+from utils.records import RecordError
+
+ROOT = Path(__file__).parents[1]
+
+
+def tiny_net():
+    return nn.Sequential(nn.AvgPool2d(4), nn.Flatten(), nn.Linear(49, 10))
+
+
+def blur(images):
+    return images + 0.1 * torch.randn_like(images)
+
+
+RECIPE = Recipe(tiny_net, epochs=2, batch_size=500, augment=blur)
+DEMO = Experiment(
+    "A small experiment for these tests",
+    data="mnist5k",
+    variants={"fast": replace(RECIPE, learning_rate=0.1), "slow": RECIPE},
+    seeds=(0, 1),
+    keep=("slow", 0),
+)
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A function that runs the experiment "demo" in a folder of its own."""
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", DEMO)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+
+    def run(**settings):
+        experiments.run_all(
+            "demo",
+            folder=tmp_path / "results",
+            checkpoints=tmp_path / "checkpoints",
+            device="cpu",
+            **settings,
+        )
+        return records.load_record("demo", tmp_path / "results")
+
+    run.folder = tmp_path
+    return run
+
+
+def without_circumstances(record):
+    """A record without what may differ between two runs of the same thing."""
+    record = json.loads(json.dumps(record))
+    for run in record["runs"]:
+        for key in ("date", "command", "commit", "seconds"):
+            del run[key]
+        run.pop("weights", None)  # the same numbers; the file has its own date
+    return record
+
+
+def test_a_record_says_what_was_run_and_what_came_out(lab):
+    record = lab()
+    assert [(r["variant"], r["seed"]) for r in record["runs"]] == [
+        ("fast", 0),
+        ("fast", 1),
+        ("slow", 0),
+        ("slow", 1),
+    ]
+    assert record["variants"]["fast"] == {
+        "model": "tiny_net",
+        "epochs": 2,
+        "batch_size": 500,
+        "optimizer": "Adam",
+        "learning_rate": 0.1,
+        "loss": "cross_entropy",
+        "augment": "blur",
+        "parameters": 500,
+    }
+    assert record["data"] == {
+        "name": "mnist5k",
+        "train": 4000,
+        "test": 1000,
+        "validation": False,
+    }
+    for run in record["runs"]:
+        assert run["final"]["test_errors"] == len(run["wrong"]) > 0
+        assert run["versions"]["torch"] == torch.__version__
+        assert run["hardware"]["threads"] == torch.get_num_threads()
+    first, second = records.runs(record, "slow")
+    assert first["curve"] != second["curve"], "the seed changes nothing"
+    assert not list((lab.folder / "checkpoints").rglob("*.pt"))
+
+
+def test_the_kept_run_can_be_looked_at(lab):
+    record = lab(only=["slow"], seeds=[0])
+    run = records.kept_run(record)
+    model = tiny_net()
+    model.load_state_dict(records.load_weights("demo", lab.folder / "results"))
+    _, test = data.mnist5k()
+    guesses = model(torch.from_numpy(test.x)).argmax(1).numpy()
+    wrong = [k for k in range(len(test.y)) if guesses[k] != test.y[k]]
+    assert [w["index"] for w in run["wrong"]] == wrong
+    assert [w["guess"] for w in run["wrong"]] == guesses[wrong].tolist()
+    assert abs(records.wrong_images(run) - test.x[wrong]).max() < 0.002
+
+
+def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):
+    lab(only=["slow"], seeds=[0])
+    before = (lab.folder / "results/demo.json").read_bytes()
+    lab(only=["slow"], seeds=[0])
+    assert (lab.folder / "results/demo.json").read_bytes() == before
+    assert "slow, seed 0: recorded already" in capsys.readouterr().out
+    record = lab(only=["slow"], seeds=[3])
+    assert [run["seed"] for run in record["runs"]] == [0, 3]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab, monkeypatch):
+    """The same command, given again, ends in the record of a run never killed."""
+    file = lab.folder / "lab.py"
+    file.write_text(
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from dataclasses import replace\nfrom pathlib import Path\n"
+        "import test_experiments as t\nfrom utils import experiments\n"
+        "many = replace(t.DEMO.variants['slow'], epochs=60, batch_size=50)\n"
+        "one = replace(t.DEMO, variants={'slow': many}, seeds=(0,))\n"
+        "experiments.EXPERIMENTS['demo'] = one\n"
+        "here = Path(sys.argv[1])\n"
+        "experiments.run_all('demo', folder=here / 'results', device='cpu',\n"
+        "                    checkpoints=here / 'checkpoints')\n",
+        encoding="utf-8",
+    )
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    env = {**os.environ, "PYTHONPATH": paths, "TQDM_DISABLE": "1"}
+
+    def start(name):
+        return subprocess.Popen(
+            [sys.executable, str(file), str(lab.folder / name)], env=env
+        )
+
+    killed, deadline = start("killed"), time.monotonic() + 120
+    try:
+        while not (found := list((lab.folder / "killed").rglob("slow-0-*.pt"))) or (
+            len(torch.load(found[0])["history"]["loss"]) < 2
+        ):
+            assert killed.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        assert killed.wait() == -signal.SIGKILL
+    assert not (lab.folder / "killed/results").exists()
+    assert start("killed").wait() == 0
+    assert start("whole").wait() == 0
+    again, never = (
+        records.load_record("demo", lab.folder / name / "results")
+        for name in ("killed", "whole")
+    )
+    assert without_circumstances(again) == without_circumstances(never)
+
+
+def test_settings_are_never_mixed(lab, monkeypatch):
+    lab(only=["slow"], seeds=[0])
+    other = {"slow": replace(RECIPE, batch_size=250)}
+    changed = replace(DEMO, variants=other)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", changed)
+    with pytest.raises(RecordError, match="other settings of variant 'slow'"):
+        lab(seeds=[1])
+
+
+def test_a_validation_experiment_never_sees_the_test_set(lab, monkeypatch):
+    held = replace(DEMO, validation=300)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", held)
+    record = lab(only=["slow"], seeds=[0])
+    train, test = data.mnist5k()
+    assert record["data"]["validation"]
+    assert (record["data"]["train"], record["data"]["test"]) == (3700, 300)
+    used_train, used_test = held.load()
+    assert (used_train.x == train.x[:3700]).all()
+    assert (used_test.x == train.x[3700:]).all()
+
+
+def test_what_cannot_be_run_is_said(lab, capsys):
+    with pytest.raises(ValueError, match="there is no experiment 'x': lenet5"):
+        experiments.run_all("x")
+    with pytest.raises(ValueError, match="demo has no variant 'x': fast, slow"):
+        lab(only=["x"])
+    assert experiments.main(["nothing"]) == 1
+    said = capsys.readouterr()
+    assert "there is no experiment 'nothing'" in said.err
+    assert not said.out
+    assert experiments.main([]) == 0
+    assert "demo: A small experiment for these tests" in capsys.readouterr().out
+
+
+def test_without_data_the_command_says_what_to_do(monkeypatch, capsys):
+    def nothing():
+        raise data.DataError("MNIST cannot be fetched: set COURSE_DATA")
+
+    monkeypatch.setattr(data, "mnist", nothing)
+    experiment = replace(experiments.EXPERIMENTS["lenet5"], seeds=(99,))
+    monkeypatch.setitem(experiments.EXPERIMENTS, "new", experiment)
+    assert experiments.main(["new", "--device", "cpu"]) == 1
+    assert "set COURSE_DATA" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_every_variant_can_be_built_and_described(name):
+    experiment = experiments.EXPERIMENTS[name]
+    assert hasattr(data, experiment.data)
+    assert experiment.keep is None or experiment.keep[0] in experiment.variants
+    for recipe in experiment.variants.values():
+        settings = json.dumps(recipe.settings())
+        assert " at 0x" not in settings, "an address is no description"

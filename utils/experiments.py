@@ -353,8 +353,8 @@ SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
-        "Which activation, which distortions and whether weight decay serve LeNet-5, on "
-        "10,000 images held out from the training set",
+        "Which activation, which distortions and whether weight decay serve LeNet-5, "
+        "on 10,000 images held out from the training set",
         data="mnist",
         variants={
             "tanh": LECTURE,

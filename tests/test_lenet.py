@@ -606,7 +606,7 @@ def test_the_original_refuses_an_empty_row():
         LeNet5Original(table)
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 14, 14), (6, 14, 14), (1, 16, 14, 14)])
+@pytest.mark.parametrize("shape", [(1, 5, 14, 14), (6, 6, 14), (1, 16, 14, 14)])
 def test_table_convolution_refuses_other_maps(shape):
     with pytest.raises(ValueError, match=r"x must be \(N, 6, H, W\)") as error:
         TableConv2d(CONNECTIONS, 5)(torch.zeros(shape))

@@ -372,6 +372,22 @@ EXPERIMENTS = {
         data="mnist",
         variants={"original": ORIGINAL, "lecture": LECTURE},
     ),
+    "lenet5-augmented": Experiment(
+        "LeNet-5 on MNIST, every digit distorted anew in every epoch",
+        data="mnist",
+        variants={
+            "original": replace(ORIGINAL, epochs=30, augment=DISTORTIONS["mild"]),
+            "lecture": replace(LECTURE, epochs=30, augment=DISTORTIONS["mild"]),
+            "lecture, ReLU": replace(
+                RELU,
+                epochs=70,
+                batch_size=128,
+                learning_rate=3e-3,
+                augment=DISTORTIONS["mild"],
+            ),
+        },
+        keep=("lecture, ReLU", 0),
+    ),
 }
 
 

@@ -824,14 +824,14 @@ def warmup_cosine(step: int, warmup: int, total: int, final: float = 0.0) -> flo
 
 
 def digit_net(dropout: float = 0.0, batch_norm: bool = False) -> nn.Sequential:
-    """The lecture's LeNet-5 with ReLU, in a row: (N, 1, 28, 28) -> (N, 10).
+    """A small CNN that learns 500 digits by heart: (N, 1, 28, 28) -> (N, 10).
 
-    It has 61,706 parameters. Seed torch before, and the convolutions and full layers
+    It has 37,610 parameters. Seed torch before, and the convolutions and full layers
     begin with the same weights whatever the arguments.
 
     Args:
-        dropout: of the two hidden full layers; 0 leaves it out.
-        batch_norm: a `BatchNorm2d` behind each convolution, 44 more parameters.
+        dropout: in front of both full layers; 0 leaves it out.
+        batch_norm: a `BatchNorm2d` behind each convolution, 48 more parameters.
 
     Raises:
         ValueError: `dropout` is not from 0 to less than 1.
@@ -845,22 +845,18 @@ def digit_net(dropout: float = 0.0, batch_norm: bool = False) -> nn.Sequential:
         return [Dropout(dropout)] if dropout else []
 
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),  # (N, 6, 28, 28)
-        *norm(6),
+        nn.Conv2d(1, 8, 5, stride=2),  # (N, 8, 12, 12)
+        *norm(8),
         nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 6, 14, 14)
-        nn.Conv2d(6, 16, 5),  # (N, 16, 10, 10)
+        nn.Conv2d(8, 16, 5, stride=2),  # (N, 16, 4, 4)
         *norm(16),
         nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 16, 5, 5)
         nn.Flatten(),
-        nn.Linear(400, 120),
+        *drop(),
+        nn.Linear(256, 128),
         nn.ReLU(),
         *drop(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        *drop(),
-        nn.Linear(84, 10),
+        nn.Linear(128, 10),
     )
 
 

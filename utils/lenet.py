@@ -273,6 +273,42 @@ class LeNet5(_LeNet):
         yield "output", self.output(x)  # (N, 10)
 
 
+class Rearranged(nn.Module):
+    """LeNet-5's budget of parameters, spent as one would today: 61,306 of them.
+
+    Four convolutions with batch normalisation (Ioffe and Szegedy 2015) and ReLU, then
+    global pooling (Lin and others 2013) in place of the full layers that hold most of
+    LeNet-5's parameters. It does five times the work of LeNet-5.
+    """
+
+    def __init__(self):
+        super().__init__()
+
+        def convolution(inputs, outputs, kernel_size, padding):
+            return [
+                nn.Conv2d(inputs, outputs, kernel_size, padding=padding, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            ]
+
+        self.features = nn.Sequential(
+            *convolution(1, 16, 5, padding=0),  # (N, 16, 24, 24)
+            nn.MaxPool2d(2),  # (N, 16, 12, 12)
+            *convolution(16, 32, 3, padding=1),
+            nn.MaxPool2d(2),  # (N, 32, 6, 6)
+            *convolution(32, 64, 3, padding=1),
+            *convolution(64, 64, 3, padding=0),  # (N, 64, 4, 4)
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.output = nn.Linear(64, 10)
+        self.to(memory_format=torch.channels_last)  # a third faster on a CPU
+
+    def forward(self, images):
+        """Logits (N, 10) of grey images (N, 1, 28, 28) or (N, 1, 32, 32) in [0, 1]."""
+        x = as_input(images)[..., 2:-2, 2:-2]  # (N, 1, 28, 28): no border is needed
+        return self.output(self.features(x).flatten(1))
+
+
 def feature_maps(model: _LeNet, images: torch.Tensor) -> dict[str, torch.Tensor]:
     """What each layer says to the images: name -> (N, maps, H, W) or (N, neurons).
 

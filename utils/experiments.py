@@ -349,7 +349,6 @@ DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
 SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
-LONG = SHORT | {"epochs": 40}
 ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
 LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
 REARRANGED = Recipe(
@@ -373,8 +372,9 @@ EXPERIMENTS = {
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, strong": replace(RELU, **SHORT, augment=DISTORTIONS["strong"]),
-            "ReLU, mild, long": replace(RELU, **LONG, augment=DISTORTIONS["mild"]),
-            "ReLU, medium, long": replace(RELU, **LONG, augment=DISTORTIONS["medium"]),
+            "ReLU, mild, long": replace(
+                RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
+            ),
         },
         seeds=(0,),
         validation=10_000,

@@ -388,8 +388,8 @@ EXPERIMENTS = {
         "LeNet-5 on MNIST, every digit distorted anew in every epoch",
         data="mnist",
         variants={
-            "original": replace(ORIGINAL, epochs=20, augment=DISTORTIONS["mild"]),
-            "lecture": replace(LECTURE, epochs=30, augment=DISTORTIONS["mild"]),
+            "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
+            "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
             "rearranged": REARRANGED,
         },
         keep=("lecture", 0),

@@ -8,13 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from utils.counting import count_parameters
+from utils.counting import count_macs, count_parameters
 from utils.data import mnist5k
 from utils.lenet import (
     CONNECTIONS,
     EuclideanRBF,
     LeNet5,
     LeNet5Original,
+    Rearranged,
     Subsampling,
     TableConv2d,
     as_input,
@@ -611,3 +612,24 @@ def test_table_convolution_refuses_other_maps(shape):
     with pytest.raises(ValueError, match=r"x must be \(N, 6, H, W\)") as error:
         TableConv2d(CONNECTIONS, 5)(torch.zeros(shape))
     assert str(shape) in str(error.value)
+
+
+# --- the same budget, rearranged
+
+
+def test_rearranged_stays_within_the_budget_of_the_lectures_net():
+    assert count_parameters(Rearranged()) == 61_306 < 61_706
+    times = count_macs(Rearranged(), (1, 28, 28)) / count_macs(LeNet5(), (1, 28, 28))
+    assert 5 < times < 5.3
+
+
+def test_rearranged_reads_both_sizes_alike():
+    torch.manual_seed(0)
+    model = Rearranged().eval()
+    images = torch.rand(3, 1, 28, 28)
+    with torch.no_grad():
+        small, padded = model(images), model(F.pad(images, [2] * 4))
+    assert small.shape == (3, 10)
+    torch.testing.assert_close(small, padded)
+    with pytest.raises(ValueError, match="images must be grey"):
+        model(torch.rand(3, 3, 28, 28))

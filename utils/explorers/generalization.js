@@ -140,7 +140,8 @@ export default {
       );
     }
 
-    const errX = (k) => 34 + (k / (STRENGTHS.length - 1)) * (ERR_W - 46);
+    const ERR_LEFT = 40;
+    const errX = (k) => ERR_LEFT + (k / (STRENGTHS.length - 1)) * (ERR_W - ERR_LEFT - 14);
     function drawErrors() {
       const highest = 10;
       const lowest = 0.001;
@@ -151,7 +152,7 @@ export default {
       const ticks = [0.001, 0.01, 0.1, 1, 10];
       const dots = [[found.seen, "var(--ex-orange)"], [found.unseen, "var(--ex-blue)"]];
       error.canvas.replaceChildren(
-        ...ticks.map((e) => svg("g", {}, line(34, Y(e), ERR_W - 12, Y(e)), label(30, Y(e) + 4, String(e), { "text-anchor": "end", "font-size": 11 }))),
+        ...ticks.map((e) => svg("g", {}, line(ERR_LEFT, Y(e), ERR_W - 14, Y(e)), label(ERR_LEFT - 4, Y(e) + 4, String(e), { "text-anchor": "end", "font-size": 11 }))),
         ...[0, 10, 20, 30, 40, 50].map((k) => label(errX(k), ERR_H - 8, ["0.0001", "0.001", "0.01", "0.1", "1", "10"][k / 10], { "text-anchor": "middle", "font-size": 11 })),
         line(errX(found.best), 10, errX(found.best), ERR_H - 26, { stroke: "var(--ex-muted)", "stroke-dasharray": "3 3" }),
         line(errX(state.k), 10, errX(state.k), ERR_H - 26, { stroke: "var(--ex-fg)", "stroke-width": 1.5 }),
@@ -159,7 +160,7 @@ export default {
         polyline(found.unseen.map((e, k) => [errX(k), Y(e)]), { stroke: "var(--ex-blue)" }),
         ...dots.map(([curve, color]) => svg("circle", { cx: errX(state.k), cy: Y(curve[state.k]), r: 5, fill: color })),
         label(errX(12) + 6, Y(found.unseen[12]) - 6, "new points"),
-        label(errX(5), Y(found.seen[5]) - 7, "these points"),
+        label(errX(2), Y(found.seen[2]) - 7, "these points"),
       );
     }
 
@@ -208,7 +209,7 @@ export default {
       onchange: (value) => { state.kind = value; redo(); },
     });
     const choose = (k) => { state.k = Math.max(0, Math.min(STRENGTHS.length - 1, Math.round(k))); strength.set(state.k); draw(); };
-    const toStrength = (x) => choose(((x - 34) / (ERR_W - 46)) * (STRENGTHS.length - 1));
+    const toStrength = (x) => choose(((x - ERR_LEFT) / (ERR_W - ERR_LEFT - 14)) * (STRENGTHS.length - 1));
     const point = (event) => toStrength(place(event, error.canvas)[0]);
     error.canvas.addEventListener("pointerdown", (event) => { error.canvas.setPointerCapture(event.pointerId); point(event); });
     error.canvas.addEventListener("pointermove", (event) => { if (error.canvas.hasPointerCapture(event.pointerId)) point(event); });

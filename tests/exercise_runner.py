@@ -3,6 +3,7 @@
     python tests/exercise_runner.py job.json results.json
 
 The job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
+"last": {name: index of the last cell that matters, if not all do},
 "seconds": processor time of a cell, "jobs": processes}. The notebook as it stands is
 run once, from top to bottom, in this process. Where a variant first differs from it,
 the process is forked and the child goes on with the variant's cells: what comes before
@@ -99,8 +100,8 @@ def redirect() -> None:
         os.dup2(file.fileno(), 2)
 
 
-def branch(walk: Walk, index: int, answers: dict, out: Path) -> int:
-    """Go on from cell `index` with other answers in a child; its process id."""
+def branch(walk: Walk, index: int, last: int, answers: dict, out: Path) -> int:
+    """Go on from cell `index` to `last` with other answers in a child; its process."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -108,7 +109,7 @@ def branch(walk: Walk, index: int, answers: dict, out: Path) -> int:
         return child
     try:
         redirect()
-        for k in range(index, len(walk.cells)):
+        for k in range(index, last + 1):
             walk.step(k, answers)
         out.write_text(json.dumps(walk.result()), encoding="utf-8")
     finally:
@@ -136,7 +137,9 @@ def main(job: dict, folder: Path) -> dict:
         for name in first.get(index, []):
             wait(job["jobs"] - 1)
             out = folder / f"{len(results) + len(running)}.json"
-            running[branch(walk, index, variants[name], out)] = (name, out)
+            last = job["last"].get(name, len(cells) - 1)
+            child = branch(walk, index, last, variants[name], out)
+            running[child] = (name, out)
         walk.step(index, {})
     wait(0)
     results[""] = walk.result()

@@ -1,5 +1,6 @@
 """The exercises: format, checks against right and wrong answers, grading."""
 
+import ast
 import json
 import os
 import re
@@ -67,6 +68,59 @@ def test_wrong_answers_are_read_section_by_section():
 # --- every check, against right and wrong answers
 
 
+def used_later(source: str, later: list[str]) -> bool:
+    """Whether one of the later cells uses a name that `source` binds at its top."""
+    bound = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        else:
+            names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    return any(
+        isinstance(node, ast.Name) and node.id in bound
+        for text in later
+        for node in ast.walk(ast.parse(text))
+    )
+
+
+def last_cells(cells: list[dict], variants: dict[str, dict[str, str]]) -> dict:
+    """Where each variant may stop: after its own exercise, if nothing hangs on it.
+
+    One wrong answer to each exercise is followed to the end of the notebook all the
+    same, and so is one that binds a name which a later exercise uses.
+    """
+    found, followed = {}, set()
+    for name, answers in variants.items():
+        mine = {exercises.exercise_of(cell) for cell in answers}
+        if len(mine) != 1:
+            continue
+        if not mine <= followed:
+            followed |= mine
+            continue
+        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) in mine]
+        later = [cell["source"] for cell in cells[own[-1] + 1 :]]
+        if not any(used_later(source, later) for source in answers.values()):
+            found[name] = own[-1]
+    return found
+
+
+def test_what_may_stop_early():
+    cells = [
+        {"id": i, "source": s}
+        for i, s in [
+            ("ex1", "a = 1"),
+            ("ex1-test", "a"),
+            ("ex2", "b = 2"),
+            ("ex3", "b"),
+        ]
+    ]
+    wrong = {"first": {"ex1": "a = 0"}, "second": {"ex1": "a = 3"}}
+    wrong |= {"third": {"ex2": "b = 0"}, "fourth": {"ex2": "b = 3"}}
+    wrong |= {"all": {"ex1": "", "ex2": ""}, "leak": {"ex1": "a = b = 4"}}
+    assert last_cells(cells, wrong) == {"second": 1}
+
+
 def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) -> dict:
     """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
     cells = [
@@ -79,6 +133,7 @@ def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) ->
         if cell.cell_type == "code"
     ]
     job = {"cells": cells, "variants": variants, "seconds": CELL_SECONDS, "jobs": 2}
+    job["last"] = last_cells(cells, variants)
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     script = str(ROOT / "tests" / "exercise_runner.py")
@@ -94,7 +149,11 @@ def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) ->
         check=True,
         timeout=300,
     )
-    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    for name, last in job["last"].items():  # what it cannot touch went as it went
+        rest = [c["id"] for c in cells[last + 1 :] if c["id"] in results[""]["passed"]]
+        results[name].get("passed", []).extend(rest)
+    return results
 
 
 def scores(notebook, passed: list[str]) -> dict[str, float]:

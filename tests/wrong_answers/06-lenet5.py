@@ -144,6 +144,7 @@ results = {
     for name in ("table", "full")
 }
 
+
 # %% ex4: the step of a layer's own stride is forgotten below
 def rows_seen(layer, u):
     size = {"C1": 5, "S2": 6, "C3": 14, "S4": 16, "C5": 32}[layer]

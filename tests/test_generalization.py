@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from utils import generalization as g
+from utils.augmentation import RandomDistortion
 from utils.counting import count_parameters
 from utils.data import Images
 from utils.training import fit, seed_everything
@@ -407,7 +408,7 @@ def affine_maps(distortion, count=200, height=60, width=40):
 def test_no_distortion_is_the_identity():
     for dtype in (torch.float32, torch.float64):
         x = blobs(dtype=dtype)
-        y = g.RandomDistortion()(x)
+        y = RandomDistortion()(x)
         assert y.dtype == dtype
         assert y.shape == x.shape
         close(y, x, 1e-5)
@@ -417,14 +418,14 @@ def test_shift_by_whole_pixels_is_exact(monkeypatch):
     x = blobs()
     # Two draws are 1 and so "shift" itself: it comes from the right and from below.
     monkeypatch.setattr(torch, "rand", lambda *shape, device: torch.ones(*shape))
-    y = g.RandomDistortion(shift=3, fill=0.25)(x)
+    y = RandomDistortion(shift=3, fill=0.25)(x)
     close(y[:, :, :-3, :-3], x[:, :, 3:, 3:], 1e-5)
     close(y[:, :, -3:], torch.full_like(y[:, :, -3:], 0.25), 1e-5)
     close(y[:, :, :, -3:], torch.full_like(y[:, :, :, -3:], 0.25), 1e-5)
 
 
 def test_shift_reaches_its_limit_in_pixels_on_both_axes():
-    maps = affine_maps(g.RandomDistortion(shift=4))
+    maps = affine_maps(RandomDistortion(shift=4))
     close(maps[:, :, :2], torch.eye(2).double().expand(200, 2, 2), 1e-3)
     for axis in (0, 1):
         moved = maps[:, axis, 2]
@@ -435,7 +436,7 @@ def test_shift_reaches_its_limit_in_pixels_on_both_axes():
 
 def test_rotation_is_rigid_and_within_its_limit():
     """Also in an image that is not square."""
-    turn = affine_maps(g.RandomDistortion(rotate=15))[:, :, :2]
+    turn = affine_maps(RandomDistortion(rotate=15))[:, :, :2]
     close(turn @ turn.mT, torch.eye(2).double().expand(200, 2, 2), 1e-3)
     close(torch.linalg.det(turn), torch.ones(200).double(), 1e-3)
     degrees = torch.rad2deg(torch.atan2(turn[:, 1, 0], turn[:, 0, 0]))
@@ -445,7 +446,7 @@ def test_rotation_is_rigid_and_within_its_limit():
 
 
 def test_scale_changes_width_and_height_apart():
-    maps = affine_maps(g.RandomDistortion(scale=0.2))[:, :, :2]
+    maps = affine_maps(RandomDistortion(scale=0.2))[:, :, :2]
     factors = 1 / torch.diagonal(maps, dim1=1, dim2=2)  # by which the picture grows
     assert maps[:, 0, 1].abs().max() < 1e-3
     assert maps[:, 1, 0].abs().max() < 1e-3
@@ -456,7 +457,7 @@ def test_scale_changes_width_and_height_apart():
 
 
 def test_shear_moves_the_top_against_the_bottom():
-    maps = affine_maps(g.RandomDistortion(shear=0.3))[:, :, :2]
+    maps = affine_maps(RandomDistortion(shear=0.3))[:, :, :2]
     lean = maps[:, 0, 1]  # pixels sideways for each pixel down
     assert lean.min() < -0.28
     assert lean.max() > 0.28
@@ -468,7 +469,7 @@ def test_shear_moves_the_top_against_the_bottom():
 def test_elastic_bends_every_image_its_own_way():
     torch.manual_seed(0)
     where = ramps(50, 40, 40)
-    came = g.RandomDistortion(elastic=1.0, fill=0.0)(where + 1000) - 1000
+    came = RandomDistortion(elastic=1.0, fill=0.0)(where + 1000) - 1000
     bend = (came - where)[:, :, 8:-8, 8:-8]
     assert 0.5 < bend.std() < 1.2  # pixels: 1 at the grid's points, less between
     assert (bend[0] - bend[1]).abs().max() > 0.3
@@ -478,7 +479,7 @@ def test_elastic_bends_every_image_its_own_way():
 
 def test_distortion_draws_from_torch_and_differs_by_image():
     x = blobs(1).expand(4, -1, -1, -1)
-    distortion = g.RandomDistortion(shift=2, rotate=10, scale=0.1, shear=0.1, elastic=1)
+    distortion = RandomDistortion(shift=2, rotate=10, scale=0.1, shear=0.1, elastic=1)
     torch.manual_seed(5)
     first = distortion(x)
     torch.manual_seed(5)
@@ -491,7 +492,7 @@ def test_distortion_draws_from_torch_and_differs_by_image():
 def test_fill_surrounds_the_image():
     x = torch.full((5, 1, 10, 10), -0.3)
     torch.manual_seed(0)
-    y = g.RandomDistortion(shift=8, rotate=40, scale=0.3, elastic=2, fill=-0.3)(x)
+    y = RandomDistortion(shift=8, rotate=40, scale=0.3, elastic=2, fill=-0.3)(x)
     close(y, x, 1e-5)
 
 
@@ -509,7 +510,7 @@ def test_fill_surrounds_the_image():
 )
 def test_distortion_refuses(name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
-        g.RandomDistortion(**{name: value})
+        RandomDistortion(**{name: value})
 
 
 @pytest.mark.parametrize(
@@ -517,11 +518,11 @@ def test_distortion_refuses(name, value):
 )
 def test_distortion_wants_floating_batches(images):
     with pytest.raises(ValueError, match="images must be floating"):
-        g.RandomDistortion(shift=1)(images)
+        RandomDistortion(shift=1)(images)
 
 
 def test_distortion_says_what_it_is():
-    assert "shift=2, " in repr(g.RandomDistortion(shift=2))
+    assert "shift=2, " in repr(RandomDistortion(shift=2))
 
 
 # ------------------------------------------------------------ batch normalisation

@@ -30,9 +30,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import data, records
+from utils.augmentation import RandomDistortion
 from utils.checkpoints import CheckpointError, save_checkpoint
 from utils.counting import count_parameters
-from utils.generalization import RandomDistortion
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.training import fit, pick_device, predict, seed_everything
 

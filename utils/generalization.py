@@ -7,7 +7,6 @@ smoothing, learning-rate schedules, a validation set. Images are NCHW, pixels fr
 """
 
 import math
-from numbers import Integral, Real
 from typing import NamedTuple
 
 import torch
@@ -15,27 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from utils.augmentation import checked_number, checked_whole
 from utils.data import Images
-
-
-def _number(name, value, low=0.0, below=math.inf) -> float:
-    """`value` as a float from `low` to less than `below`."""
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not (real and low <= value < below and math.isfinite(value)):
-        limit = "finite" if low == -math.inf else f"finite and >= {low:g}"
-        if below != math.inf:
-            limit = f"from {low:g} to less than {below:g}"
-        raise ValueError(f"{name} must be a number, {limit}, got {value!r}")
-    return float(value)
-
-
-def _whole(name, value, least) -> int:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"{name} must be a whole number, at least {least}, got {value!r}"
-        )
-    return int(value)
 
 
 def _floats(name, x, axes) -> torch.Tensor:
@@ -117,9 +97,9 @@ class PCAWhitening:
 
     def __init__(self, components=None, epsilon=1e-5):
         if components is not None:
-            _whole("components", components, 1)
+            checked_whole("components", components, 1)
         self.components = components
-        self.epsilon = _number("epsilon", epsilon)
+        self.epsilon = checked_number("epsilon", epsilon)
 
     def fit(self, x):
         """Learn from x (N, D), N > 1, an array or a tensor; returns self.
@@ -183,9 +163,9 @@ def split_validation(data, count, seed=0) -> tuple[Images, Images]:
         raise ValueError(
             f"data must hold as many labels as images, got {len(x)} and {len(y)}"
         )
-    if _whole("count", count, 1) >= len(y):
+    if checked_whole("count", count, 1) >= len(y):
         raise ValueError(f"count must be less than all {len(y)} images, got {count}")
-    generator = torch.Generator().manual_seed(_whole("seed", seed, 0))
+    generator = torch.Generator().manual_seed(checked_whole("seed", seed, 0))
     order = torch.randperm(len(y), generator=generator)
     aside, rest = order[:count].sort().values, order[count:].sort().values
     if not isinstance(x, torch.Tensor):
@@ -211,7 +191,7 @@ def early_stop(losses, patience=None) -> int:
     if not losses:
         raise ValueError("losses must hold at least one epoch, got none")
     if patience is not None:
-        patience = _whole("patience", patience, 1)
+        patience = checked_whole("patience", patience, 1)
     best = 0
     for epoch, loss in enumerate(losses):
         if loss < losses[best]:
@@ -241,9 +221,9 @@ def sgd_step(parameters, velocities, learning_rate, momentum=0.0, weight_decay=0
         ValueError: a number out of range, as many velocities as not parameters, or a
             parameter without a gradient.
     """
-    learning_rate = _number("learning_rate", learning_rate)
-    momentum = _number("momentum", momentum, below=1)
-    weight_decay = _number("weight_decay", weight_decay)
+    learning_rate = checked_number("learning_rate", learning_rate)
+    momentum = checked_number("momentum", momentum, below=1)
+    weight_decay = checked_number("weight_decay", weight_decay)
     parameters, velocities = list(parameters), list(velocities)
     if len(parameters) != len(velocities):
         raise ValueError(
@@ -287,7 +267,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     Raises:
         ValueError: `weight_decay` is negative.
     """
-    weight_decay = _number("weight_decay", weight_decay)
+    weight_decay = checked_number("weight_decay", weight_decay)
     decayed = {id(w) for w in weights(model)}
     trained = [p for p in model.parameters() if p.requires_grad]
     return [
@@ -315,7 +295,10 @@ def legendre_features(x, degree: int) -> torch.Tensor:
     Raises:
         ValueError: x has not one axis, or `degree` is no whole number >= 0.
     """
-    x, degree = torch.as_tensor(x, dtype=torch.float64), _whole("degree", degree, 0)
+    x, degree = (
+        torch.as_tensor(x, dtype=torch.float64),
+        checked_whole("degree", degree, 0),
+    )
     if x.ndim != 1:
         raise ValueError(f"x must have shape (N,), got {tuple(x.shape)}")
     columns = [torch.ones_like(x), x]
@@ -390,7 +373,7 @@ def lasso(features, targets, strength: float, sweeps=10_000, tolerance=1e-12):
 
 
 def _normal_equations(features, targets, strength):
-    strength = _number("strength", strength)
+    strength = checked_number("strength", strength)
     features = torch.as_tensor(features, dtype=torch.float64)
     targets = torch.as_tensor(targets, dtype=torch.float64)
     if features.ndim != 2 or targets.shape != features.shape[:1] or not len(targets):
@@ -424,7 +407,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float = 0.5):
         super().__init__()
-        self.p = _number("p", p, below=1)
+        self.p = checked_number("p", p, below=1)
 
     def forward(self, x):
         if not self.training:
@@ -455,7 +438,7 @@ def all_masks(units: int) -> torch.Tensor:
     Raises:
         ValueError: `units` is not a whole number from 1 to 20.
     """
-    if _whole("units", units, 1) > 20:
+    if checked_whole("units", units, 1) > 20:
         raise ValueError(f"units must be at most 20 (2^20 masks), got {units}")
     bits = torch.arange(2**units)[:, None] >> torch.arange(units)
     return (bits & 1).double()
@@ -488,88 +471,6 @@ def geometric_mean(probabilities, shares=None) -> torch.Tensor:
             f"{tuple(shares.shape)}, sum {shares.sum():g}"
         )
     return torch.tensordot(shares, probabilities.log(), dims=1).softmax(-1)
-
-
-# ------------------------------------------------------------ augmentation
-
-
-class RandomDistortion:
-    """Every image shifted, turned, scaled, sheared and bent a little, each its own way.
-
-    Call it with images (N, C, H, W), on any device; it returns as many of the same
-    shape. Each image draws its own numbers, uniformly, so that no two epochs see the
-    same picture. Pixels in between are interpolated, and the border is `fill`.
-
-    Elastic bending draws a displacement for each point of a coarse grid and makes it
-    smooth in between, after Simard, Steinkraus and Platt (2003).
-
-    Args:
-        shift: pixels, up to which an image moves along each axis.
-        rotate: degrees, up to which it turns either way.
-        scale: 0.1 lets width and height each change by a factor of 0.9 to 1.1.
-        shear: 0.1 lets the top move against the bottom by up to a tenth of the height.
-        elastic: pixels, the standard deviation of the bending.
-        grid: the bending has so many points along each axis, at least 3.
-        fill: the value of pixels that come from outside the image.
-
-    Raises:
-        ValueError: an argument that is negative or not finite, a scale of 1 or more, a
-            grid too coarse, or, in the call, images of another shape or type.
-    """
-
-    def __init__(
-        self, shift=0.0, rotate=0.0, scale=0.0, shear=0.0, elastic=0.0, grid=6, fill=0.0
-    ):
-        ranges = dict(
-            shift=shift, rotate=rotate, scale=scale, shear=shear, elastic=elastic
-        )
-        for name, value in ranges.items():
-            _number(name, value, below=1 if name == "scale" else math.inf)
-        _number("fill", fill, low=-math.inf)
-        _whole("grid", grid, 3)
-        vars(self).update(ranges, grid=grid, fill=fill)
-
-    def __repr__(self):
-        settings = ", ".join(f"{k}={v:g}" for k, v in vars(self).items())
-        return f"RandomDistortion({settings})"
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        if images.ndim != 4 or not images.is_floating_point():
-            raise ValueError(
-                "images must be floating and (N, C, H, W), got "
-                f"{images.dtype} of shape {tuple(images.shape)}"
-            )
-        count, _, height, width = images.shape
-
-        def draw(limit, *shape):
-            return limit * (2 * torch.rand(*shape, device=images.device) - 1)
-
-        angle = draw(math.radians(self.rotate), count)
-        cos, sin = angle.cos(), angle.sin()
-        scale = 1 + draw(self.scale, count, 2)
-        shear = draw(self.shear, count)
-        size = images.new_tensor([width, height])
-        move = draw(2 * self.shift, count, 2) / size
-        # Rows: where, in pixels from the middle, the x and the y of an output pixel
-        # come from; then the same with each axis from -1 to 1.
-        turn = torch.stack([cos, -sin, sin, cos], 1).view(count, 2, 2)
-        lean = torch.eye(2, device=images.device).repeat(count, 1, 1)
-        lean[:, 0, 1] = shear
-        matrix = turn @ lean / scale[:, None, :]
-        matrix = matrix * (size / size[:, None]).float()
-        theta = torch.cat([matrix, move[:, :, None]], dim=2).to(images.dtype)
-        where = F.affine_grid(theta, images.shape, align_corners=False)  # (N, H, W, 2)
-        if self.elastic:
-            points = (count, 2, self.grid, self.grid)
-            bend = torch.randn(*points, device=images.device, dtype=images.dtype)
-            bend = F.interpolate(
-                bend, (height, width), mode="bicubic", align_corners=True
-            )
-            where = where + bend.permute(0, 2, 3, 1) * (2 * self.elastic / size)
-        moved = F.grid_sample(
-            images - self.fill, where, padding_mode="zeros", align_corners=False
-        )
-        return moved + self.fill
 
 
 # ------------------------------------------------------------ batch normalisation
@@ -688,8 +589,11 @@ class BatchNorm2d(nn.Module):
 
     def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1):
         super().__init__()
-        self.channels = _whole("channels", channels, 1)
-        self.eps, self.momentum = _number("eps", eps), _number("momentum", momentum)
+        self.channels = checked_whole("channels", channels, 1)
+        self.eps, self.momentum = (
+            checked_number("eps", eps),
+            checked_number("momentum", momentum),
+        )
         if eps == 0 or momentum > 1:
             raise ValueError(
                 f"eps must be > 0 and momentum <= 1, got {eps} and {momentum}"
@@ -737,8 +641,8 @@ def smooth_labels(labels, classes: int, smoothing: float = 0.1) -> torch.Tensor:
     Raises:
         ValueError: an argument is not as described.
     """
-    classes = _whole("classes", classes, 1)
-    smoothing = _number("smoothing", smoothing, below=1)
+    classes = checked_whole("classes", classes, 1)
+    smoothing = checked_number("smoothing", smoothing, below=1)
     labels = torch.as_tensor(labels)
     if labels.ndim != 1 or labels.is_floating_point() or len(labels) == 0:
         raise ValueError(
@@ -786,8 +690,10 @@ def step_decay(step: int, every: int, factor: float = 0.1) -> float:
     Raises:
         ValueError: a number out of range.
     """
-    factor = _number("factor", factor)
-    return factor ** (_whole("step", step, 0) // _whole("every", every, 1))
+    factor = checked_number("factor", factor)
+    return factor ** (
+        checked_whole("step", step, 0) // checked_whole("every", every, 1)
+    )
 
 
 def cosine_decay(step: int, total: int, final: float = 0.0) -> float:
@@ -798,8 +704,8 @@ def cosine_decay(step: int, total: int, final: float = 0.0) -> float:
 
     Source: Loshchilov and Hutter (2016), arXiv:1608.03983, equation 5.
     """
-    final = _number("final", final)
-    done = min(_whole("step", step, 0) / _whole("total", total, 1), 1)
+    final = checked_number("final", final)
+    done = min(checked_whole("step", step, 0) / checked_whole("total", total, 1), 1)
     return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
 
 
@@ -812,8 +718,8 @@ def warmup_cosine(step: int, warmup: int, total: int, final: float = 0.0) -> flo
     Raises:
         ValueError: a number out of range, or `total` not above `warmup`.
     """
-    step, warmup = _whole("step", step, 0), _whole("warmup", warmup, 0)
-    if _whole("total", total, 1) <= warmup:
+    step, warmup = checked_whole("step", step, 0), checked_whole("warmup", warmup, 0)
+    if checked_whole("total", total, 1) <= warmup:
         raise ValueError(f"total must be more than warmup ({warmup}), got {total}")
     if step < warmup:
         return (step + 1) / warmup
@@ -836,7 +742,7 @@ def digit_net(dropout: float = 0.0, batch_norm: bool = False) -> nn.Sequential:
     Raises:
         ValueError: `dropout` is not from 0 to less than 1.
     """
-    _number("dropout", dropout, below=1)
+    checked_number("dropout", dropout, below=1)
 
     def norm(channels):
         return [BatchNorm2d(channels)] if batch_norm else []
@@ -882,9 +788,9 @@ def deep_mlp(activation, depth=20, width=100, inputs=784, classes=10, initial="g
     """
     if initial not in INITIAL:
         raise ValueError(f"initial must be one of {list(INITIAL)}, got {initial!r}")
-    sizes = [_whole("inputs", inputs, 1)]
-    sizes += [_whole("width", width, 1)] * (_whole("depth", depth, 1) - 1)
-    sizes += [_whole("classes", classes, 1)]
+    sizes = [checked_whole("inputs", inputs, 1)]
+    sizes += [checked_whole("width", width, 1)] * (checked_whole("depth", depth, 1) - 1)
+    sizes += [checked_whole("classes", classes, 1)]
     layers = [nn.Flatten()]
     for n_in, n_out in zip(sizes, sizes[1:], strict=False):
         linear = nn.Linear(n_in, n_out)

@@ -1,0 +1,111 @@
+"""Augmentation: changed copies of the training images, which teach what may vary.
+
+Images are NCHW, on any device. What is random draws from torch's own generator, on the
+device of what it is given.
+"""
+
+import math
+from numbers import Integral, Real
+
+import torch
+import torch.nn.functional as F
+
+
+def checked_number(name, value, low=0.0, below=math.inf) -> float:
+    """`value` as a float from `low` to less than `below`, or a ValueError."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not (real and low <= value < below and math.isfinite(value)):
+        limit = "finite" if low == -math.inf else f"finite and >= {low:g}"
+        if below != math.inf:
+            limit = f"from {low:g} to less than {below:g}"
+        raise ValueError(f"{name} must be a number, {limit}, got {value!r}")
+    return float(value)
+
+
+def checked_whole(name, value, least) -> int:
+    """`value` as a whole number of at least `least`, or a ValueError."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ValueError(
+            f"{name} must be a whole number, at least {least}, got {value!r}"
+        )
+    return int(value)
+
+
+class RandomDistortion:
+    """Every image shifted, turned, scaled, sheared and bent a little, each its own way.
+
+    Call it with images (N, C, H, W), on any device; it returns as many of the same
+    shape. Each image draws its own numbers, uniformly, so that no two epochs see the
+    same picture. Pixels in between are interpolated, and the border is `fill`.
+
+    Elastic bending draws a displacement for each point of a coarse grid and makes it
+    smooth in between, after Simard, Steinkraus and Platt (2003).
+
+    Args:
+        shift: pixels, up to which an image moves along each axis.
+        rotate: degrees, up to which it turns either way.
+        scale: 0.1 lets width and height each change by a factor of 0.9 to 1.1.
+        shear: 0.1 lets the top move against the bottom by up to a tenth of the height.
+        elastic: pixels, the standard deviation of the bending.
+        grid: the bending has so many points along each axis, at least 3.
+        fill: the value of pixels that come from outside the image.
+
+    Raises:
+        ValueError: an argument that is negative or not finite, a scale of 1 or more, a
+            grid too coarse, or, in the call, images of another shape or type.
+    """
+
+    def __init__(
+        self, shift=0.0, rotate=0.0, scale=0.0, shear=0.0, elastic=0.0, grid=6, fill=0.0
+    ):
+        ranges = dict(
+            shift=shift, rotate=rotate, scale=scale, shear=shear, elastic=elastic
+        )
+        for name, value in ranges.items():
+            checked_number(name, value, below=1 if name == "scale" else math.inf)
+        checked_number("fill", fill, low=-math.inf)
+        checked_whole("grid", grid, 3)
+        vars(self).update(ranges, grid=grid, fill=fill)
+
+    def __repr__(self):
+        settings = ", ".join(f"{k}={v:g}" for k, v in vars(self).items())
+        return f"RandomDistortion({settings})"
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if images.ndim != 4 or not images.is_floating_point():
+            raise ValueError(
+                "images must be floating and (N, C, H, W), got "
+                f"{images.dtype} of shape {tuple(images.shape)}"
+            )
+        count, _, height, width = images.shape
+
+        def draw(limit, *shape):
+            return limit * (2 * torch.rand(*shape, device=images.device) - 1)
+
+        angle = draw(math.radians(self.rotate), count)
+        cos, sin = angle.cos(), angle.sin()
+        scale = 1 + draw(self.scale, count, 2)
+        shear = draw(self.shear, count)
+        size = images.new_tensor([width, height])
+        move = draw(2 * self.shift, count, 2) / size
+        # Rows: where, in pixels from the middle, the x and the y of an output pixel
+        # come from; then the same with each axis from -1 to 1.
+        turn = torch.stack([cos, -sin, sin, cos], 1).view(count, 2, 2)
+        lean = torch.eye(2, device=images.device).repeat(count, 1, 1)
+        lean[:, 0, 1] = shear
+        matrix = turn @ lean / scale[:, None, :]
+        matrix = matrix * (size / size[:, None]).float()
+        theta = torch.cat([matrix, move[:, :, None]], dim=2).to(images.dtype)
+        where = F.affine_grid(theta, images.shape, align_corners=False)  # (N, H, W, 2)
+        if self.elastic:
+            points = (count, 2, self.grid, self.grid)
+            bend = torch.randn(*points, device=images.device, dtype=images.dtype)
+            bend = F.interpolate(
+                bend, (height, width), mode="bicubic", align_corners=True
+            )
+            where = where + bend.permute(0, 2, 3, 1) * (2 * self.elastic / size)
+        moved = F.grid_sample(
+            images - self.fill, where, padding_mode="zeros", align_corners=False
+        )
+        return moved + self.fill

@@ -277,7 +277,8 @@ def test_only_whole_addresses_are_replaced():
 
 def test_no_large_file():
     sizes = {str(p.relative_to(ROOT)): p.stat().st_size for p in tracked()}
-    assert not {name: size for name, size in sizes.items() if size > 1_000_000}
+    limit = 1_250_000  # chapter 6 carries the weights of a network
+    assert not {name: size for name, size in sizes.items() if size > limit}
 
 
 def test_no_path_of_anybodys_machine():

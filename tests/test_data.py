@@ -636,8 +636,10 @@ def other_process(cache):
     """A process of its own that loads mnist() with this process's table and cache."""
     table = json.dumps([asdict(file) for file in data.FILES["mnist"]])
     script = f"""if True:
-        import json, pathlib, pooch, sys
+        import json, pathlib, pooch, signal, sys
         from utils import data
+        # A shell has commands that it starts in the background ignore SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         table = json.loads(sys.argv[1])
         data.FILES["mnist"] = tuple(data.RemoteFile(**file) for file in table)
         pooch.os_cache = lambda name: pathlib.Path({str(cache)!r})

@@ -2,15 +2,14 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from test_training import kill_after
 from torch import nn
 
 from utils import data, experiments, records
@@ -147,17 +146,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab, monkeypatch):
             [sys.executable, str(file), str(lab.folder / name)], env=env
         )
 
-    killed, deadline = start("killed"), time.monotonic() + 120
-    try:
-        while not (found := list((lab.folder / "killed").rglob("slow-0-*.pt"))) or (
-            len(torch.load(found[0])["history"]["loss"]) < 2
-        ):
-            assert killed.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-    finally:
-        killed.send_signal(signal.SIGKILL)
-        assert killed.wait() == -signal.SIGKILL
+    checkpoints = lab.folder / "killed"
+    kill_after(2, start("killed"), lambda: next(checkpoints.rglob("slow-0-*.pt"), None))
     assert not (lab.folder / "killed/results").exists()
     assert start("killed").wait() == 0
     assert start("whole").wait() == 0

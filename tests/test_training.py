@@ -496,6 +496,27 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, optimizer, device):
     assert_same_run(run(5, file, optimizer, seed=8, device=device), resumed)  # done
 
 
+def kill_after(epochs, child, find_checkpoint):
+    """Kill a process as soon as its checkpoint holds so many epochs.
+
+    `find_checkpoint()` is the checkpoint's path, or None as long as there is none.
+    """
+    deadline = time.monotonic() + 120
+
+    def done():
+        file = find_checkpoint()
+        return 0 if file is None else len(load_checkpoint(file)["history"]["loss"])
+
+    try:
+        while done() < epochs:
+            assert child.poll() is None, "the child ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+
+
 def test_killed_and_resumed_equals_never_killed(tmp_path):
     file, epochs = tmp_path / "run.pt", 80
     code = f"import test_training as t; t.one_thread(); t.run({epochs}, {str(file)!r})"
@@ -503,15 +524,7 @@ def test_killed_and_resumed_equals_never_killed(tmp_path):
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
     )
-    try:
-        deadline = time.monotonic() + 120
-        while not file.exists() or len(load_checkpoint(file)["history"]["loss"]) < 3:
-            assert child.poll() is None, "the child ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+    kill_after(3, child, lambda: file if file.exists() else None)
     assert 3 <= len(load_checkpoint(file)["history"]["loss"]) < epochs
     assert_same_run(run(epochs, file, seed=7), run(epochs))
 

@@ -31,7 +31,7 @@ from torch import nn
 
 from utils import data, records
 from utils.augmentation import RandomDistortion
-from utils.checkpoints import CheckpointError, save_checkpoint
+from utils.checkpoints import save_checkpoint
 from utils.counting import count_parameters
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.training import fit, pick_device, predict, seed_everything
@@ -115,8 +115,8 @@ class Record:
             return
         record = records.load_record(self.name, self.folder)
         for variant, then in record["variants"].items():
-            now = self.experiment.variants.get(variant)
-            now = now and json.loads(json.dumps(now.settings()))
+            recipe = self.experiment.variants.get(variant)
+            now = recipe and recipe.settings()
             if then != now:
                 raise records.RecordError(
                     f"record {self.name!r} was made with other settings of variant "
@@ -424,13 +424,7 @@ def main(arguments=None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    except (
-        ValueError,
-        RuntimeError,
-        FloatingPointError,
-        CheckpointError,
-        records.RecordError,
-    ) as error:
+    except (ValueError, RuntimeError, FloatingPointError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -9,7 +9,6 @@ Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning 
 to document recognition", Proceedings of the IEEE 86 (1998), section II.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -383,7 +382,7 @@ def layer_table(model: _LeNet) -> LayerTable:
         elif parameters:  # a convolution or a full layer uses all of them everywhere
             connections = parameters * size * size
         else:  # pooling
-            connections = math.prod((layer.kernel_size,) * 2) * output.numel()
+            connections = layer.kernel_size**2 * output.numel()
         row = Layer(name, maps, size, output.numel(), parameters, connections)
         table.append(row)
     return table

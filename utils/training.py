@@ -129,9 +129,8 @@ def fit(
             "seed": shuffle.initial_seed(),
             "train": list(x.shape),
             "test": None if test is None else list(test[0].shape),
-            "augment": re.sub(
-                r" at 0x\w+", "", f"{augment}"
-            ),  # an address is no setting
+            # Without the address that a function is printed with.
+            "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
         },
         model=model,
         optimizer=optimizer,

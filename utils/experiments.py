@@ -38,6 +38,7 @@ from utils.training import fit, pick_device, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
+PROBED = 256  # images that a probe sees
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class Recipe:
     """How one variant is built and trained.
 
     The learning rate rises to `learning_rate` over the first tenth of the steps and
-    falls to nearly nothing by the last, along a cosine.
+    falls to nearly nothing by the last, along a cosine. After every epoch the probe
+    measures the model on the first images of the training set; its numbers become
+    curves of the record.
     """
 
     model: Callable[[], nn.Module]
@@ -55,6 +58,8 @@ class Recipe:
     learning_rate: float = 1e-3
     loss: Callable = F.cross_entropy
     augment: Callable | None = None
+    autocast: torch.dtype | None = None
+    probe: Callable | None = None  # (model, images, labels) -> numbers by name
 
     def settings(self) -> dict:
         """What a record says of it."""
@@ -168,6 +173,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         cycle_momentum=False,
     )
     digest = hashlib.sha256(json.dumps(recipe.settings()).encode()).hexdigest()
+    look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
     checkpoint = checkpoints / name / f"{variant}-{seed}-{digest[:8]}.pt"
     history = fit(
         model,
@@ -179,6 +185,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         schedule=schedule,
         loss=recipe.loss,
         augment=recipe.augment,
+        autocast=recipe.autocast,
+        probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
         device=device,
         seed=seed,
         checkpoint=checkpoint,
@@ -186,6 +194,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
     shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
     seconds = sum(curve.pop("seconds"))
+    curve |= curve.pop("probes")
     wrong = np.flatnonzero(shares.argmax(1) != test.y)
     keep = experiment.keep == (variant, seed)
     result = {

@@ -73,7 +73,8 @@ def curves(record: dict, variant: str, key: str) -> np.ndarray:
     Args:
         record: of `load_record`.
         variant: one of its variants.
-        key: "loss", "train_accuracy", "test_loss" or "test_accuracy".
+        key: "loss", "train_accuracy", "test_loss", "test_accuracy", or what a probe of
+            the experiment measured.
     """
     return np.array([run["curve"][key] for run in runs(record, variant)])
 

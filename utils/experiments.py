@@ -355,6 +355,7 @@ DISTORTIONS = {
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
 SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
@@ -377,6 +378,7 @@ EXPERIMENTS = {
         variants={
             "tanh": TANH,
             "tanh, decay": replace(TANH, optimizer=DECAYED),
+            "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
@@ -384,6 +386,10 @@ EXPERIMENTS = {
             "ReLU, mild, long": replace(
                 RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
             ),
+            "rearranged, mild": replace(
+                REARRANGED, epochs=20, augment=DISTORTIONS["mild"]
+            ),
+            "rearranged, medium": replace(REARRANGED, epochs=20),
         },
         seeds=(0,),
         validation=10_000,

@@ -30,9 +30,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import data, records
-from utils.augmentation import RandomDistortion
+from utils.augmentation import RandomCropFlip, RandomDistortion
 from utils.checkpoints import save_checkpoint
 from utils.counting import count_parameters
+from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.training import fit, pick_device, predict, seed_everything
 
@@ -369,6 +370,21 @@ REARRANGED = Recipe(
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
 )
+SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
+PHOTOGRAPHS = {
+    "epochs": 20,
+    "batch_size": 128,
+    "optimizer": SGD,
+    "augment": RandomCropFlip(padding=4),
+    "autocast": torch.bfloat16,
+}
+INCEPTION = Recipe(
+    SmallGoogLeNet,
+    **PHOTOGRAPHS,
+    learning_rate=0.1,
+    loss=auxiliary_loss,
+    probe=stem_gradient,
+)
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -408,6 +424,22 @@ EXPERIMENTS = {
             "rearranged": REARRANGED,
         },
         keep=("lecture", 0),
+    ),
+    "inception-cifar10": Experiment(
+        "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "
+        "5×5 convolutions instead of two 3×3",
+        data="cifar10",
+        variants={
+            "heads": INCEPTION,
+            "no heads": replace(
+                INCEPTION,
+                model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
+            ),
+            "5×5": replace(
+                INCEPTION, model=functools.partial(SmallGoogLeNet, five="5×5")
+            ),
+        },
+        seeds=(0,),
     ),
 }
 

@@ -364,7 +364,7 @@ ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
 LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
 REARRANGED = Recipe(
     Rearranged,
-    epochs=30,
+    epochs=20,
     batch_size=128,
     optimizer=DECAYED,
     learning_rate=3e-3,
@@ -402,10 +402,8 @@ EXPERIMENTS = {
             "ReLU, mild, long": replace(
                 RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
             ),
-            "rearranged, mild": replace(
-                REARRANGED, epochs=20, augment=DISTORTIONS["mild"]
-            ),
-            "rearranged, medium": replace(REARRANGED, epochs=20),
+            "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
+            "rearranged, medium": REARRANGED,
         },
         seeds=(0,),
         validation=10_000,
@@ -421,7 +419,12 @@ EXPERIMENTS = {
         variants={
             "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
             "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
-            "rearranged": REARRANGED,
+            "rearranged": replace(
+                REARRANGED,
+                epochs=50,
+                augment=DISTORTIONS["mild"],
+                autocast=torch.bfloat16,
+            ),
         },
         keep=("lecture", 0),
     ),

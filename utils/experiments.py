@@ -356,6 +356,8 @@ DISTORTIONS = {
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
 MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
@@ -370,7 +372,6 @@ REARRANGED = Recipe(
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
 )
-SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
 PHOTOGRAPHS = {
     "epochs": 20,
     "batch_size": 128,
@@ -395,6 +396,11 @@ EXPERIMENTS = {
             "tanh": TANH,
             "tanh, decay": replace(TANH, optimizer=DECAYED),
             "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
+            "tanh, smoothing": replace(TANH, loss=SMOOTHED),
+            "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
+            "tanh, SGD": replace(
+                TANH, batch_size=32, optimizer=SGD, learning_rate=0.02
+            ),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),

@@ -30,6 +30,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import data, records
+from utils.alexnet import SmallAlexNet
 from utils.augmentation import RandomCropFlip, RandomDistortion
 from utils.checkpoints import save_checkpoint
 from utils.counting import count_parameters
@@ -379,6 +380,18 @@ PHOTOGRAPHS = {
     "augment": RandomCropFlip(padding=4),
     "autocast": torch.bfloat16,
 }
+# As the paper compared them: nothing against over-fitting but a little weight decay.
+ALEXNET_RELU = Recipe(
+    functools.partial(SmallAlexNet, dropout=0.0),
+    epochs=10,
+    batch_size=128,
+    optimizer=SGD,
+    learning_rate=0.02,
+)
+ALEXNET_TANH = replace(
+    ALEXNET_RELU,
+    model=functools.partial(SmallAlexNet, dropout=0.0, activation=nn.Tanh),
+)
 INCEPTION = Recipe(
     SmallGoogLeNet,
     **PHOTOGRAPHS,
@@ -433,6 +446,18 @@ EXPERIMENTS = {
             ),
         },
         keep=("lecture", 0),
+    ),
+    "alexnet-choice": Experiment(
+        "Which learning rate serves the small AlexNet with ReLU and with tanh, on "
+        "5,000 images held out from the training set",
+        data="cifar10",
+        variants={
+            f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+            for name, recipe in (("ReLU", ALEXNET_RELU), ("tanh", ALEXNET_TANH))
+            for rate in (0.005, 0.02, 0.08)
+        },
+        seeds=(0,),
+        validation=5_000,
     ),
     "inception-cifar10": Experiment(
         "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "

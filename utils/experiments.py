@@ -411,9 +411,6 @@ EXPERIMENTS = {
             "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
             "tanh, smoothing": replace(TANH, loss=SMOOTHED),
             "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
-            "tanh, SGD": replace(
-                TANH, batch_size=32, optimizer=SGD, learning_rate=0.02
-            ),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
@@ -430,7 +427,10 @@ EXPERIMENTS = {
     "lenet5": Experiment(
         "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
         data="mnist",
-        variants={"original": ORIGINAL, "lecture": LECTURE},
+        variants={
+            "original": ORIGINAL,
+            "lecture": replace(LECTURE, epochs=20, loss=SMOOTHED),
+        },
     ),
     "lenet5-augmented": Experiment(
         "LeNet-5 on MNIST, every digit distorted anew in every epoch",

@@ -96,9 +96,9 @@ class ResidualUnit(nn.Module):
     Args:
         in_channels, channels, stride: as above.
         bottleneck: three convolutions in place of two.
-        shortcut: what is added where the shapes of x and F(x) differ, or "A", `x` cut
-            and padded with zeros, or "B", a projection by a 1 x 1 convolution; "C"
-            projects in every unit.
+        shortcut: what is added to F(x) where its shape is not that of x: "A", `x`
+            thinned out and padded with zeros (`pad_shortcut`), or "B", a projection, a
+            1 x 1 convolution. "C" projects in every unit.
         residual: False leaves the shortcut out: h(x) = ReLU(F(x)), a plain net's.
         preactivation: as above.
         stride_at: the convolution of a bottleneck that has the stride: "1x1", the
@@ -162,9 +162,9 @@ class ResidualUnit(nn.Module):
         """x itself where the shapes agree, else x padded or projected."""
         if self.downsample is not None:
             return self.downsample(x)
-        return (
-            x if self.keeps_shape else pad_shortcut(x, self.out_channels, self.stride)
-        )
+        if self.keeps_shape:
+            return x
+        return pad_shortcut(x, self.out_channels, self.stride)
 
     def join(self, x, f):
         """h(x) of x and F(x)."""
@@ -238,7 +238,7 @@ class _ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
         nn.init.zeros_(self.fc.bias)
-        self.to(memory_format=torch.channels_last)  # on a CPU it is faster by half
+        self.to(memory_format=torch.channels_last)  # faster on a CPU, in float32
 
     def units(self) -> dict[str, nn.Module]:
         """Name -> unit, such as "layer1.0", in the order of the computation."""
@@ -275,9 +275,9 @@ class _ResNet(nn.Module):
     def trace(self, images) -> tuple[list[Step], torch.Tensor]:
         """A `Step` for each unit, and the logits: the forward pass, laid open.
 
-        Within a stage of a net with `preactivation` and option A or B, each output is
-        the stage's first output plus the F(x) of all units since. Gradients flow
-        through all that is returned. A dropped unit has no step.
+        Within a stage of a residual net with `preactivation` and option A or B, each
+        output is the stage's first output plus the F(x) of all units since. Gradients
+        flow through all that is returned. A dropped unit has no step.
         """
         steps, x = [], self.stem(images)
         for name, unit in self.units().items():

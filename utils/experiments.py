@@ -438,12 +438,7 @@ EXPERIMENTS = {
         variants={
             "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
             "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
-            "rearranged": replace(
-                REARRANGED,
-                epochs=50,
-                augment=DISTORTIONS["mild"],
-                autocast=torch.bfloat16,
-            ),
+            "rearranged": replace(REARRANGED, epochs=30),
         },
         keep=("lecture", 0),
     ),

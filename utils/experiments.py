@@ -429,7 +429,8 @@ EXPERIMENTS = {
         data="mnist",
         variants={
             "original": ORIGINAL,
-            "lecture": replace(LECTURE, epochs=20, loss=SMOOTHED),
+            "lecture": LECTURE,
+            "lecture, smoothed": replace(LECTURE, epochs=20, loss=SMOOTHED),
         },
     ),
     "lenet5-augmented": Experiment(

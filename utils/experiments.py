@@ -386,7 +386,7 @@ ALEXNET_RELU = Recipe(
     epochs=10,
     batch_size=128,
     optimizer=SGD,
-    learning_rate=0.02,
+    learning_rate=0.08,
 )
 ALEXNET_TANH = replace(
     ALEXNET_RELU,
@@ -454,6 +454,13 @@ EXPERIMENTS = {
         },
         seeds=(0,),
         validation=5_000,
+    ),
+    "alexnet-cifar10": Experiment(
+        "ReLU against tanh in a small AlexNet on CIFAR-10, with nothing against "
+        "over-fitting, each at the learning rate that suited it best",
+        data="cifar10",
+        variants={"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH},
+        seeds=(0, 1),
     ),
     "inception-cifar10": Experiment(
         "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "

@@ -41,6 +41,7 @@ from utils.training import fit, pick_device, predict, seed_everything
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
+LISTED = 200  # errors that a record lists one by one; more only of the run it keeps
 
 
 @dataclass(frozen=True)
@@ -219,8 +220,9 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
             "test_accuracy": 1 - len(wrong) / len(test.y),
             "test_errors": len(wrong),
         },
-        "wrong": [_error(k, shares[k], test, keep) for k in wrong.tolist()],
     }
+    if keep or len(wrong) <= LISTED:
+        result["wrong"] = [_error(k, shares[k], test, keep) for k in wrong.tolist()]
     if keep:
         path = record.folder / f"{name}.pt"
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})

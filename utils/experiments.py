@@ -35,9 +35,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import data, distributed, records
-from utils.augmentation import RandomDistortion
+from utils.alexnet import SmallAlexNet
+from utils.augmentation import RandomCropFlip, RandomDistortion
 from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from utils.counting import count_parameters
+from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.training import fit, pick_device, predict, seed_everything
 
@@ -397,6 +399,8 @@ DISTORTIONS = {
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
 MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
@@ -405,11 +409,37 @@ ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
 LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
 REARRANGED = Recipe(
     Rearranged,
-    epochs=30,
+    epochs=20,
     batch_size=128,
     optimizer=DECAYED,
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
+)
+PHOTOGRAPHS = {
+    "epochs": 20,
+    "batch_size": 128,
+    "optimizer": SGD,
+    "augment": RandomCropFlip(padding=4),
+    "autocast": torch.bfloat16,
+}
+# As the paper compared them: nothing against over-fitting but a little weight decay.
+ALEXNET_RELU = Recipe(
+    functools.partial(SmallAlexNet, dropout=0.0),
+    epochs=10,
+    batch_size=128,
+    optimizer=SGD,
+    learning_rate=0.02,
+)
+ALEXNET_TANH = replace(
+    ALEXNET_RELU,
+    model=functools.partial(SmallAlexNet, dropout=0.0, activation=nn.Tanh),
+)
+INCEPTION = Recipe(
+    SmallGoogLeNet,
+    **PHOTOGRAPHS,
+    learning_rate=0.1,
+    loss=auxiliary_loss,
+    probe=stem_gradient,
 )
 
 EXPERIMENTS = {
@@ -421,6 +451,8 @@ EXPERIMENTS = {
             "tanh": TANH,
             "tanh, decay": replace(TANH, optimizer=DECAYED),
             "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
+            "tanh, smoothing": replace(TANH, loss=SMOOTHED),
+            "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
@@ -428,10 +460,8 @@ EXPERIMENTS = {
             "ReLU, mild, long": replace(
                 RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
             ),
-            "rearranged, mild": replace(
-                REARRANGED, epochs=20, augment=DISTORTIONS["mild"]
-            ),
-            "rearranged, medium": replace(REARRANGED, epochs=20),
+            "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
+            "rearranged, medium": REARRANGED,
         },
         seeds=(0,),
         validation=10_000,
@@ -439,7 +469,10 @@ EXPERIMENTS = {
     "lenet5": Experiment(
         "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
         data="mnist",
-        variants={"original": ORIGINAL, "lecture": LECTURE},
+        variants={
+            "original": ORIGINAL,
+            "lecture": replace(LECTURE, epochs=20, loss=SMOOTHED),
+        },
     ),
     "lenet5-augmented": Experiment(
         "LeNet-5 on MNIST, every digit distorted anew in every epoch",
@@ -447,9 +480,42 @@ EXPERIMENTS = {
         variants={
             "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
             "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
-            "rearranged": REARRANGED,
+            "rearranged": replace(
+                REARRANGED,
+                epochs=50,
+                augment=DISTORTIONS["mild"],
+                autocast=torch.bfloat16,
+            ),
         },
         keep=("lecture", 0),
+    ),
+    "alexnet-choice": Experiment(
+        "Which learning rate serves the small AlexNet with ReLU and with tanh, on "
+        "5,000 images held out from the training set",
+        data="cifar10",
+        variants={
+            f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+            for name, recipe in (("ReLU", ALEXNET_RELU), ("tanh", ALEXNET_TANH))
+            for rate in (0.005, 0.02, 0.08)
+        },
+        seeds=(0,),
+        validation=5_000,
+    ),
+    "inception-cifar10": Experiment(
+        "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "
+        "5×5 convolutions instead of two 3×3",
+        data="cifar10",
+        variants={
+            "heads": INCEPTION,
+            "no heads": replace(
+                INCEPTION,
+                model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
+            ),
+            "5×5": replace(
+                INCEPTION, model=functools.partial(SmallGoogLeNet, five="5×5")
+            ),
+        },
+        seeds=(0,),
     ),
 }
 

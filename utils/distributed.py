@@ -3,9 +3,10 @@
     torchrun --standalone --nproc-per-node 2 -m utils.experiments NAME
 
 Data parallel: every process holds the whole network and runs it on its part of every
-batch. What hangs on the whole batch is made of the whole batch: the loss, its gradient,
-the statistics of batch normalisation, and all that is random, which every process draws
-alike and for all images. So N processes compute what one would, up to rounding.
+batch. What depends on the whole batch is made of the whole batch: the loss, its
+gradient, the statistics of batch normalisation, and all that is random, which every
+process draws alike and for all images. So N processes compute what one would, up to
+rounding.
 
 Where there is one process, the functions are there too, and have nothing to do.
 """
@@ -59,7 +60,7 @@ def process_group(device: torch.device, farewell):
 
     Raises:
         ValueError: the device is none that several processes can share.
-        RuntimeError: there are fewer GPUs than processes, or they do not find together.
+        RuntimeError: there are fewer GPUs than processes, or they do not reach each other.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield device
@@ -193,7 +194,7 @@ class _DataParallel(nn.Module):
 
 @contextmanager
 def _whole_batch(model, first, total):
-    """Within, the layers that hang on the whole batch know which part of it they see.
+    """Within, layers that depend on the whole batch know which part of it they see.
 
     They keep class and name, so that a checkpoint fits any number of processes.
     """

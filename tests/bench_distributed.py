@@ -3,7 +3,7 @@
     python tests/bench_distributed.py [--processes 1 2 4] [--device cuda]
 
 Each process stands for a device: on a CPU it computes with one thread, so that two need
-two free cores to be faster; GPUs are one each. The median of the epochs after the first
+two free cores to be faster; on GPUs each has its own. The fastest epoch after the first
 counts. The small AlexNet trains with dropout and crops, which all processes draw alike.
 Losses part slowly, as rounding in float32 grows from step to step; in float64 they stay
 together to the last digit that is printed (tests/test_distributed.py).

@@ -60,7 +60,7 @@ def process_group(device: torch.device, farewell):
 
     Raises:
         ValueError: the device is none that several processes can share.
-        RuntimeError: there are fewer GPUs than processes, or they do not reach each other.
+        RuntimeError: fewer GPUs than processes, or these do not reach each other.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield device

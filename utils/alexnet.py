@@ -567,7 +567,7 @@ def changed(layers=PUBLISHED, **changes):
     """The same layers with other settings: changed(conv1={"padding": 0}).
 
     Raises:
-        ValueError: a layer that there is not (of a setting, a TypeError in new Pythons).
+        ValueError: a layer that there is not (a setting: a TypeError from 3.13 on).
     """
     names = [window.name for window in layers]
     if unknown := changes.keys() - set(names):

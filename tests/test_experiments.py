@@ -92,12 +92,33 @@ def test_a_record_says_what_was_run_and_what_came_out(lab):
         "validation": False,
     }
     for run in record["runs"]:
-        assert run["final"]["test_errors"] == len(run["wrong"]) > 0
+        errors = run["final"]["test_errors"]
+        kept = (run["variant"], run["seed"]) == DEMO.keep
+        assert ("wrong" in run) == (kept or errors <= experiments.LISTED)
+        assert len(run.get("wrong", range(errors))) == errors > 0
         assert run["versions"]["torch"] == torch.__version__
         assert run["hardware"]["threads"] == torch.get_num_threads()
+    assert len({"wrong" in run for run in record["runs"]}) == 2, "few and many errors"
     first, second = records.runs(record, "slow")
     assert first["curve"] != second["curve"], "the seed changes nothing"
     assert not list((lab.folder / "checkpoints").rglob("*.pt"))
+
+
+def test_a_probe_sees_the_first_training_images_and_becomes_a_curve(lab, monkeypatch):
+    train, _ = data.mnist5k()
+
+    def mean_pixel(model, images, labels):
+        assert labels.tolist() == train.y[: experiments.PROBED].tolist()
+        return {"mean_pixel": images.mean()}
+
+    probed = replace(DEMO, variants={"fast": replace(RECIPE, probe=mean_pixel)})
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", probed)
+    record = lab(seeds=[0])
+    mean = train.x[: experiments.PROBED].mean()
+    assert record["variants"]["fast"]["probe"] == "mean_pixel"
+    curve = records.curves(record, "fast", "mean_pixel")
+    assert curve.shape == (1, 2)
+    assert abs(curve - mean).max() < 1e-4
 
 
 def test_the_kept_run_can_be_looked_at(lab):

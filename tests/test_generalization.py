@@ -1,6 +1,5 @@
 """The cures for over-fitting: values and gradients as torch's, and their promises."""
 
-import itertools
 import math
 
 import numpy as np
@@ -13,7 +12,6 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from utils import generalization as g
-from utils.augmentation import RandomDistortion
 from utils.counting import count_parameters
 from utils.data import Images
 from utils.training import fit, seed_everything
@@ -371,158 +369,6 @@ def test_subnetworks_refuse():
         g.geometric_mean(torch.ones(3, 2), shares=torch.ones(3))
     with pytest.raises(ValueError, match="shares"):
         g.geometric_mean(torch.ones(3, 2), shares=torch.ones(2) / 2)
-
-
-# ------------------------------------------------------------ augmentation
-
-
-def blobs(count=3, height=12, width=12, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(3)
-    return torch.rand(count, 2, height, width, generator=generator).to(dtype)
-
-
-def ramps(count, height, width):
-    """Images whose two channels say where a pixel is, from the middle: x, y."""
-    y, x = torch.meshgrid(
-        torch.arange(height) - (height - 1) / 2,
-        torch.arange(width) - (width - 1) / 2,
-        indexing="ij",
-    )
-    return torch.stack([x, y]).double().expand(count, 2, height, width)
-
-
-def affine_maps(distortion, count=200, height=60, width=40):
-    """(N, 2, 3): output place (x, y, 1) -> place in the image, by least squares."""
-    torch.manual_seed(0)
-    where = ramps(count, height, width)
-    came = distortion(where + 1000) - 1000  # outside is far away, at -1000
-    rows, columns = slice(24, 36), slice(14, 26)  # the middle: never from outside
-    x, y = where[0, :, rows, columns].reshape(2, -1)
-    places = torch.stack([x, y, torch.ones_like(x)], dim=1)
-    values = came[:, :, rows, columns].reshape(count, 2, -1).mT
-    found = torch.linalg.lstsq(places.expand(count, -1, -1), values).solution
-    close(places @ found, values, 1e-2)
-    return found.mT
-
-
-def test_no_distortion_is_the_identity():
-    for dtype in (torch.float32, torch.float64):
-        x = blobs(dtype=dtype)
-        y = RandomDistortion()(x)
-        assert y.dtype == dtype
-        assert y.shape == x.shape
-        close(y, x, 1e-5)
-
-
-def test_shift_by_whole_pixels_is_exact(monkeypatch):
-    x = blobs()
-    # Two draws are 1 and so "shift" itself: it comes from the right and from below.
-    monkeypatch.setattr(torch, "rand", lambda *shape, device: torch.ones(*shape))
-    y = RandomDistortion(shift=3, fill=0.25)(x)
-    close(y[:, :, :-3, :-3], x[:, :, 3:, 3:], 1e-5)
-    close(y[:, :, -3:], torch.full_like(y[:, :, -3:], 0.25), 1e-5)
-    close(y[:, :, :, -3:], torch.full_like(y[:, :, :, -3:], 0.25), 1e-5)
-
-
-def test_shift_reaches_its_limit_in_pixels_on_both_axes():
-    maps = affine_maps(RandomDistortion(shift=4))
-    close(maps[:, :, :2], torch.eye(2).double().expand(200, 2, 2), 1e-3)
-    for axis in (0, 1):
-        moved = maps[:, axis, 2]
-        assert moved.min() < -3.8
-        assert moved.max() > 3.8
-        assert moved.abs().max() < 4.001
-
-
-def test_rotation_is_rigid_and_within_its_limit():
-    """Also in an image that is not square."""
-    turn = affine_maps(RandomDistortion(rotate=15))[:, :, :2]
-    close(turn @ turn.mT, torch.eye(2).double().expand(200, 2, 2), 1e-3)
-    close(torch.linalg.det(turn), torch.ones(200).double(), 1e-3)
-    degrees = torch.rad2deg(torch.atan2(turn[:, 1, 0], turn[:, 0, 0]))
-    assert degrees.min() < -14
-    assert degrees.max() > 14
-    assert degrees.abs().max() < 15.1
-
-
-def test_scale_changes_width_and_height_apart():
-    maps = affine_maps(RandomDistortion(scale=0.2))[:, :, :2]
-    factors = 1 / torch.diagonal(maps, dim1=1, dim2=2)  # by which the picture grows
-    assert maps[:, 0, 1].abs().max() < 1e-3
-    assert maps[:, 1, 0].abs().max() < 1e-3
-    for k in (0, 1):
-        assert 0.799 < factors[:, k].min() < 0.82
-        assert 1.18 < factors[:, k].max() < 1.201
-    assert torch.corrcoef(factors.T)[0, 1].abs() < 0.3
-
-
-def test_shear_moves_the_top_against_the_bottom():
-    maps = affine_maps(RandomDistortion(shear=0.3))[:, :, :2]
-    lean = maps[:, 0, 1]  # pixels sideways for each pixel down
-    assert lean.min() < -0.28
-    assert lean.max() > 0.28
-    assert lean.abs().max() < 0.301
-    maps[:, 0, 1] = 0
-    close(maps, torch.eye(2).double().expand(200, 2, 2), 1e-3)
-
-
-def test_elastic_bends_every_image_its_own_way():
-    torch.manual_seed(0)
-    where = ramps(50, 40, 40)
-    came = RandomDistortion(elastic=1.0, fill=0.0)(where + 1000) - 1000
-    bend = (came - where)[:, :, 8:-8, 8:-8]
-    assert 0.5 < bend.std() < 1.2  # pixels: 1 at the grid's points, less between
-    assert (bend[0] - bend[1]).abs().max() > 0.3
-    smooth = bend.diff(dim=3).abs().max()
-    assert smooth < 1  # neighbours never change places
-
-
-def test_distortion_draws_from_torch_and_differs_by_image():
-    x = blobs(1).expand(4, -1, -1, -1)
-    distortion = RandomDistortion(shift=2, rotate=10, scale=0.1, shear=0.1, elastic=1)
-    torch.manual_seed(5)
-    first = distortion(x)
-    torch.manual_seed(5)
-    assert (distortion(x) == first).all()
-    assert not torch.allclose(distortion(x), first)
-    for a, b in itertools.combinations(first, 2):
-        assert not torch.allclose(a, b)
-
-
-def test_fill_surrounds_the_image():
-    x = torch.full((5, 1, 10, 10), -0.3)
-    torch.manual_seed(0)
-    y = RandomDistortion(shift=8, rotate=40, scale=0.3, elastic=2, fill=-0.3)(x)
-    close(y, x, 1e-5)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        *((n, -1) for n in ("shift", "rotate", "scale", "shear", "elastic")),
-        *((n, math.nan) for n in ("shift", "rotate", "scale", "shear", "elastic")),
-        ("scale", 1),
-        ("grid", 2),
-        ("grid", 3.5),
-        ("fill", math.inf),
-        ("shift", "2"),
-    ],
-)
-def test_distortion_refuses(name, value):
-    with pytest.raises(ValueError, match=f"{name} must be"):
-        RandomDistortion(**{name: value})
-
-
-@pytest.mark.parametrize(
-    "images", [torch.zeros(3, 28, 28), torch.zeros(3, 1, 28, 28, dtype=torch.uint8)]
-)
-def test_distortion_wants_floating_batches(images):
-    with pytest.raises(ValueError, match="images must be floating"):
-        RandomDistortion(shift=1)(images)
-
-
-def test_distortion_says_what_it_is():
-    assert "shift=2, " in repr(RandomDistortion(shift=2))
 
 
 # ------------------------------------------------------------ batch normalisation

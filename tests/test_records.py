@@ -42,7 +42,7 @@ def test_record_tells_one_story(name):
         )
         for accuracy in curve["test_accuracy"]:  # whole numbers of images
             assert accuracy * images == pytest.approx(round(accuracy * images), abs=0.2)
-        for wrong in run["wrong"]:
+        for wrong in run.get("wrong", []):
             assert wrong["share"] >= wrong["share_of_label"]
 
 

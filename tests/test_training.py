@@ -155,7 +155,8 @@ def test_fit_learns(device):
         model, digits(300), test, epochs=6, batch_size=16, device=device, progress=False
     )
     assert next(model.parameters()).device.type == device
-    assert [len(v) for v in vars(history).values()] == [6] * 5
+    curves = [v for name, v in vars(history).items() if name != "probes"]
+    assert [len(curve) for curve in curves] == [6] * 5
     assert history.loss[-1] < 0.5 * history.loss[0]
     assert history.test_accuracy[-1] > 0.9
     score = evaluate(model, test)
@@ -241,6 +242,75 @@ def test_fit_trains_in_training_mode_and_leaves_the_model_ready_for_use():
         quiet(model, digits(), epochs=1)
         assert not any(module.training for module in model.modules())
     assert_same_weights(fresh, used)
+
+
+class Headed(nn.Module):
+    """Two outputs in training, as a net with an auxiliary classifier; one in use."""
+
+    def __init__(self):
+        super().__init__()
+        self.main, self.head = linear_net(), linear_net()
+
+    def forward(self, x):
+        return (self.main(x), self.head(x)) if self.training else self.main(x)
+
+
+def test_several_outputs_in_training_go_to_the_loss_and_the_first_counts():
+    given = []
+
+    def both(output, labels):
+        if not isinstance(output, tuple):
+            return F.cross_entropy(output, labels)
+        given.append(len(output))
+        return sum(F.cross_entropy(part, labels) for part in output)
+
+    train, model = digits(), seeded(Headed)
+    history = quiet(model, train, train, epochs=2, loss=both)
+    assert given == [2] * (2 * 2)
+    # The parts share nothing, so that the first learns as if it were alone.
+    alone = seeded(Headed).main
+    expected = quiet(alone, train, train, epochs=2)
+    assert_same_weights(model.main, alone)
+    assert history.train_accuracy == expected.train_accuracy
+    assert history.test_loss == expected.test_loss
+    assert history.loss != expected.loss
+
+
+def test_autocast_trains_in_bfloat16_and_evaluates_as_ever():
+    seen = []
+
+    class Watched(nn.Linear):
+        def forward(self, x):
+            output = super().forward(x)
+            seen.append((self.training, output.dtype))
+            return output
+
+    def build():
+        return nn.Sequential(nn.Flatten(), Watched(36, 3))
+
+    train, model = digits(), seeded(build)
+    history = quiet(model, train, train, epochs=3, autocast=torch.bfloat16)
+    assert set(seen) == {(True, torch.bfloat16), (False, torch.float32)}
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    plain = quiet(seeded(build), train, train, epochs=3)
+    assert history.loss != plain.loss
+    np.testing.assert_allclose(history.loss, plain.loss, rtol=0.02)
+
+
+def test_a_probe_sees_the_model_after_every_epoch(tmp_path):
+    def largest(model):
+        return {"largest": model[1].weight.detach().abs().max(), "epochs": 1}
+
+    train, file = digits(), tmp_path / "run.pt"
+    history = quiet(seeded(linear_net), train, epochs=3, probe=largest)
+    assert len(history.probes["largest"]) == 3
+    assert history.probes["epochs"] == [1, 1, 1]
+    plain = seeded(linear_net)
+    assert quiet(plain, train, epochs=3).loss == history.loss
+    assert history.probes["largest"][-1] == float(plain[1].weight.abs().max())
+    quiet(seeded(linear_net), train, epochs=1, probe=largest, checkpoint=file)
+    again = quiet(seeded(linear_net), train, epochs=3, probe=largest, checkpoint=file)
+    assert again.probes == history.probes
 
 
 def test_history_prints_without_times():
@@ -389,6 +459,8 @@ BAD_CALLS = {
     ),
     "maps": ({"model": nn.Conv2d(1, 3, 3)}, r"must return logits \(N, classes\), got"),
     "two-heads": ({"model": TwoHeads()}, "must return logits .*, got tuple"),
+    "autocast": ({"autocast": "half"}, "autocast must be .* got 'half'"),
+    "probe": ({"probe": 3}, "probe must be .* got 3"),
     "schedule": ({"schedule": 0.1}, "schedule must be made with the optimizer"),
     "schedule-stranger": ({"schedule": schedule_of_a_stranger()}, "schedule must be"),
 }

@@ -109,3 +109,54 @@ class RandomDistortion:
             images - self.fill, where, padding_mode="zeros", align_corners=False
         )
         return moved + self.fill
+
+
+class RandomCropFlip:
+    """Every image moved by up to `padding` pixels each way, and every second mirrored.
+
+    The usual augmentation for small photographs: a border is put around the image, a
+    window of the old size cut out at a random place, and left and right exchanged with
+    probability 1/2. Call it with images (N, C, H, W), on any device; it returns as many
+    of the same shape.
+
+    Args:
+        padding: pixels of border on each side, less than height and width.
+        fill: the value of the border; None mirrors the image there.
+
+    Raises:
+        ValueError: an argument that is not as described, or, in the call, images of
+            another shape.
+    """
+
+    def __init__(self, padding: int = 4, fill: float | None = None):
+        checked_whole("padding", padding, 0)
+        if fill is not None:
+            checked_number("fill", fill, low=-math.inf)
+        self.padding, self.fill = padding, fill
+
+    def __repr__(self):
+        return f"RandomCropFlip(padding={self.padding}, fill={self.fill})"
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if images.ndim != 4 or min(images.shape[2:]) <= self.padding:
+            raise ValueError(
+                f"images must be (N, C, H, W), larger than padding ({self.padding}), "
+                f"got {tuple(images.shape)}"
+            )
+        count, channels, height, width = images.shape
+        border, device = [self.padding] * 4, images.device
+        if self.fill is None:
+            padded = F.pad(images, border, mode="reflect")
+        else:
+            padded = F.pad(images, border, value=self.fill)
+        corner = torch.randint(2 * self.padding + 1, (2, count, 1), device=device)
+        flip = torch.rand(count, 1, device=device) < 0.5
+        rows = corner[0] + torch.arange(height, device=device)  # (N, H)
+        columns = torch.arange(width, device=device).expand(count, width)
+        columns = corner[1] + torch.where(flip, columns.flip(1), columns)  # (N, W)
+        return padded[
+            torch.arange(count, device=device)[:, None, None, None],
+            torch.arange(channels, device=device)[:, None, None],
+            rows[:, None, :, None],
+            columns[:, None, None, :],
+        ]

@@ -30,14 +30,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import data, records
-from utils.augmentation import RandomDistortion
+from utils.alexnet import SmallAlexNet
+from utils.augmentation import RandomCropFlip, RandomDistortion
 from utils.checkpoints import save_checkpoint
 from utils.counting import count_parameters
+from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.training import fit, pick_device, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
+PROBED = 256  # images that a probe sees
+LISTED = 200  # errors that a record lists one by one; more only of the run it keeps
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Recipe:
     """How one variant is built and trained.
 
     The learning rate rises to `learning_rate` over the first tenth of the steps and
-    falls to nearly nothing by the last, along a cosine.
+    falls to nearly nothing by the last, along a cosine. After every epoch the probe
+    measures the model on the first images of the training set; its numbers become
+    curves of the record.
     """
 
     model: Callable[[], nn.Module]
@@ -55,6 +61,8 @@ class Recipe:
     learning_rate: float = 1e-3
     loss: Callable = F.cross_entropy
     augment: Callable | None = None
+    autocast: torch.dtype | None = None
+    probe: Callable | None = None  # (model, images, labels) -> numbers by name
 
     def settings(self) -> dict:
         """What a record says of it."""
@@ -168,6 +176,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         cycle_momentum=False,
     )
     digest = hashlib.sha256(json.dumps(recipe.settings()).encode()).hexdigest()
+    look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
     checkpoint = checkpoints / name / f"{variant}-{seed}-{digest[:8]}.pt"
     history = fit(
         model,
@@ -179,6 +188,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         schedule=schedule,
         loss=recipe.loss,
         augment=recipe.augment,
+        autocast=recipe.autocast,
+        probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
         device=device,
         seed=seed,
         checkpoint=checkpoint,
@@ -186,6 +197,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
     shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
     seconds = sum(curve.pop("seconds"))
+    curve |= curve.pop("probes")
     wrong = np.flatnonzero(shares.argmax(1) != test.y)
     keep = experiment.keep == (variant, seed)
     result = {
@@ -208,8 +220,9 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
             "test_accuracy": 1 - len(wrong) / len(test.y),
             "test_errors": len(wrong),
         },
-        "wrong": [_error(k, shares[k], test, keep) for k in wrong.tolist()],
     }
+    if keep or len(wrong) <= LISTED:
+        result["wrong"] = [_error(k, shares[k], test, keep) for k in wrong.tolist()]
     if keep:
         path = record.folder / f"{name}.pt"
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
@@ -346,6 +359,9 @@ DISTORTIONS = {
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
+MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
 SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
@@ -353,11 +369,37 @@ ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
 LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
 REARRANGED = Recipe(
     Rearranged,
-    epochs=30,
+    epochs=20,
     batch_size=128,
     optimizer=DECAYED,
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
+)
+PHOTOGRAPHS = {
+    "epochs": 20,
+    "batch_size": 128,
+    "optimizer": SGD,
+    "augment": RandomCropFlip(padding=4),
+    "autocast": torch.bfloat16,
+}
+# As the paper compared them: nothing against over-fitting but a little weight decay.
+ALEXNET_RELU = Recipe(
+    functools.partial(SmallAlexNet, dropout=0.0),
+    epochs=10,
+    batch_size=128,
+    optimizer=SGD,
+    learning_rate=0.08,
+)
+ALEXNET_TANH = replace(
+    ALEXNET_RELU,
+    model=functools.partial(SmallAlexNet, dropout=0.0, activation=nn.Tanh),
+)
+INCEPTION = Recipe(
+    SmallGoogLeNet,
+    **PHOTOGRAPHS,
+    learning_rate=0.1,
+    loss=auxiliary_loss,
+    probe=stem_gradient,
 )
 
 EXPERIMENTS = {
@@ -368,6 +410,9 @@ EXPERIMENTS = {
         variants={
             "tanh": TANH,
             "tanh, decay": replace(TANH, optimizer=DECAYED),
+            "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
+            "tanh, smoothing": replace(TANH, loss=SMOOTHED),
+            "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
@@ -375,6 +420,8 @@ EXPERIMENTS = {
             "ReLU, mild, long": replace(
                 RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
             ),
+            "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
+            "rearranged, medium": REARRANGED,
         },
         seeds=(0,),
         validation=10_000,
@@ -382,7 +429,11 @@ EXPERIMENTS = {
     "lenet5": Experiment(
         "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
         data="mnist",
-        variants={"original": ORIGINAL, "lecture": LECTURE},
+        variants={
+            "original": ORIGINAL,
+            "lecture": LECTURE,
+            "lecture, smoothed": replace(LECTURE, epochs=20, loss=SMOOTHED),
+        },
     ),
     "lenet5-augmented": Experiment(
         "LeNet-5 on MNIST, every digit distorted anew in every epoch",
@@ -390,9 +441,44 @@ EXPERIMENTS = {
         variants={
             "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
             "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
-            "rearranged": REARRANGED,
+            "rearranged": replace(REARRANGED, epochs=30),
         },
         keep=("lecture", 0),
+    ),
+    "alexnet-choice": Experiment(
+        "Which learning rate serves the small AlexNet with ReLU and with tanh, on "
+        "5,000 images held out from the training set",
+        data="cifar10",
+        variants={
+            f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+            for name, recipe in (("ReLU", ALEXNET_RELU), ("tanh", ALEXNET_TANH))
+            for rate in (0.005, 0.02, 0.08)
+        },
+        seeds=(0,),
+        validation=5_000,
+    ),
+    "alexnet-cifar10": Experiment(
+        "ReLU against tanh in a small AlexNet on CIFAR-10, with nothing against "
+        "over-fitting, each at the learning rate that suited it best",
+        data="cifar10",
+        variants={"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH},
+        seeds=(0, 1),
+    ),
+    "inception-cifar10": Experiment(
+        "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "
+        "5×5 convolutions instead of two 3×3",
+        data="cifar10",
+        variants={
+            "heads": INCEPTION,
+            "no heads": replace(
+                INCEPTION,
+                model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
+            ),
+            "5×5": replace(
+                INCEPTION, model=functools.partial(SmallGoogLeNet, five="5×5")
+            ),
+        },
+        seeds=(0,),
     ),
 }
 

@@ -73,7 +73,8 @@ def curves(record: dict, variant: str, key: str) -> np.ndarray:
     Args:
         record: of `load_record`.
         variant: one of its variants.
-        key: "loss", "train_accuracy", "test_loss" or "test_accuracy".
+        key: "loss", "train_accuracy", "test_loss", "test_accuracy", or what a probe of
+            the experiment measured.
     """
     return np.array([run["curve"][key] for run in runs(record, variant)])
 
@@ -127,7 +128,7 @@ def wrong_images(run: dict) -> np.ndarray:
     Raises:
         RecordError: the run was not kept, so that its images are not stored.
     """
-    if not all("image" in wrong for wrong in run["wrong"]):
+    if not all("image" in wrong for wrong in run.get("wrong", [{}])):
         raise RecordError(f"the run with seed {run['seed']} stores no images")
     return np.stack([_unpack(wrong["image"]) for wrong in run["wrong"]])
 
@@ -166,8 +167,9 @@ def _check(record: dict, name: str) -> None:
         if lengths := {len(c) for c in run["curve"].values()} - {epochs}:
             raise ValueError(f"{label}: a curve of {lengths.pop()}, not {epochs}")
         errors, accuracy = run["final"]["test_errors"], run["final"]["test_accuracy"]
-        images = record["data"]["test"]
-        if errors != len(run["wrong"]) or abs(1 - errors / images - accuracy) > 1e-9:
+        images, wrong = record["data"]["test"], run.get("wrong")
+        listed = errors if wrong is None else len(wrong)
+        if errors != listed or abs(1 - errors / images - accuracy) > 1e-9:
             raise ValueError(f"{label}: errors, their list and accuracy disagree")
-        if any(w["index"] >= images or w["label"] == w["guess"] for w in run["wrong"]):
+        if any(w["index"] >= images or w["label"] == w["guess"] for w in wrong or ()):
             raise ValueError(f"{label}: an error that is none")

@@ -37,7 +37,8 @@ class History:
     """What `fit` saw, one entry an epoch; no test set, no test entries.
 
     `loss` and `train_accuracy` are means over the batches of the epoch, each measured
-    before the step that learnt from it. `seconds` is the time of the epoch.
+    before the step that learnt from it. `seconds` is the time of the epoch, `probes`
+    what the probe returned, by name.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -45,14 +46,17 @@ class History:
     test_loss: list[float] = field(default_factory=list)
     test_accuracy: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list, compare=False)
+    probes: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, train: Score, test: Score | None, seconds: float) -> None:
+    def add(self, train: Score, test: Score | None, seconds: float, probes=()) -> None:
         self.loss.append(train.loss)
         self.train_accuracy.append(train.accuracy)
         if test is not None:
             self.test_loss.append(test.loss)
             self.test_accuracy.append(test.accuracy)
         self.seconds.append(seconds)
+        for name, value in dict(probes).items():
+            self.probes.setdefault(name, []).append(float(value))
 
     def __repr__(self) -> str:
         text = f"History({len(self.loss)} epochs"
@@ -79,6 +83,8 @@ def fit(
     schedule=None,
     loss=F.cross_entropy,
     augment=None,
+    autocast: torch.dtype | None = None,
+    probe=None,
     device=None,
     seed: int = 0,
     checkpoint=None,
@@ -87,7 +93,8 @@ def fit(
     """Train `model` in place; it stays on the device, ready for use (`eval` mode).
 
     Args:
-        model: maps images (N, ...) to logits (N, classes).
+        model: maps images (N, ...) to logits (N, classes). In training mode it may
+            return a tuple, logits first, which goes to `loss` as it is.
         train, test: `utils.data.Images`, or any pair of arrays or tensors: floating
             images (N, ...) and whole-number labels (N,). They move to the device once.
         epochs: passes over `train` in all, those before a resumption included.
@@ -95,9 +102,15 @@ def fit(
         optimizer: over the model's parameters; None means SGD with learning rate 0.05
             and momentum 0.9.
         schedule: of `torch.optim.lr_scheduler`, over the optimizer; one step a batch.
-        loss: called with logits and labels, returns their mean over the batch.
+        loss: called with what the model returns and labels, returns their mean over
+            the batch.
         augment: called with the images of each batch (N, ...) on the device, returns
             what to train on in their place; draws from torch's own generator.
+        autocast: torch.bfloat16 computes the products of the training steps in that
+            type, which is faster where the processor has it; None computes in the
+            model's own, as every evaluation does.
+        probe: called with the model after every epoch, returns a dict of numbers for
+            the history. It must leave the model and the generators as they were.
         device: as `pick_device` takes it.
         seed: of the order of the images. Initial weights and dropout draw from torch's
             own generator: call `seed_everything` before building the model.
@@ -115,6 +128,10 @@ def fit(
     batch_size = _whole("batch_size", batch_size, least=1)
     shuffle = torch.Generator().manual_seed(_whole("seed", seed, least=0))
     optimizer = _checked_optimizer(optimizer, model)
+    if autocast not in (None, torch.bfloat16):
+        raise ValueError(f"autocast must be torch.bfloat16 or None, got {autocast!r}")
+    if not (probe is None or callable(probe)):
+        raise ValueError(f"probe must be a function of the model, got {probe!r}")
     parts = {} if schedule is None else {"schedule": schedule}
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
         raise ValueError("schedule must be made with the optimizer that is given")
@@ -131,6 +148,7 @@ def fit(
             "test": None if test is None else list(test[0].shape),
             # Without the address that a function is printed with.
             "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
+            "autocast": f"{autocast}",
         },
         model=model,
         optimizer=optimizer,
@@ -154,20 +172,23 @@ def fit(
             losses, guesses = [], []  # they stay on the device: nobody waits for them
             for batch in order.split(batch_size):
                 images = x[batch] if augment is None else augment(x[batch])
-                logits = model(images)
-                error = loss(logits, y[batch])
+                with torch.autocast(device.type, autocast, autocast is not None):
+                    output = model(images)
+                    error = loss(output, y[batch])
                 optimizer.zero_grad()
                 error.backward()
                 optimizer.step()
                 if schedule is not None:
                     schedule.step()
                 losses.append(error.detach())
+                logits = output[0] if isinstance(output, tuple) else output
                 guesses.append(logits.argmax(1))
                 bar.update()
             seen = Score(_mean(losses, guesses), _share(torch.cat(guesses) == y[order]))
             _check_finite(seen.loss, epoch, optimizer)
             unseen = None if test is None else _score(model, *test, loss)
-            history.add(seen, unseen, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            history.add(seen, unseen, seconds, probe(model) if probe else ())
             bar.set_postfix_str(f"loss {seen.loss:.3f}")
             state.save()
     model.eval()

@@ -23,6 +23,7 @@ from utils.alexnet import (
     Tower,
     TwoTowers,
     Window,
+    changed,
     epochs_to_reach,
     half_state_dict,
     walk,
@@ -291,6 +292,15 @@ def test_the_large_net_runs_forward_and_backward():
     assert all(v.grad.any() for v in model.parameters())
 
 
+def test_224_pixels_and_padding_2_are_227_pixels():
+    """Of 228 padded pixels the windows of conv1 meet the first 227."""
+    settings = {"num_classes": 4, "channels": (8, 16, 16, 16, 8)}
+    padded, larger = AlexNet(**settings).eval(), AlexNet(**settings, padding=0).eval()
+    larger.load_state_dict(padded.state_dict())
+    x = 64 * torch.randn(2, 3, 224, 224)
+    torch.testing.assert_close(padded(x), larger(F.pad(x, [2, 1, 2, 1])))
+
+
 def test_dropout_works_in_training_alone():
     model, x = SmallAlexNet(dropout=0.5), torch.rand(8, 3, 32, 32)
     outputs = dict(model.layers(x))
@@ -475,7 +485,7 @@ def test_towers_may_sit_on_two_devices():
 
 @pytest.mark.parametrize(("padding", "pixels"), [(2, 224), (0, 227)])
 def test_the_walk_agrees_with_the_net(padding, pixels):
-    layers = (PUBLISHED[0]._replace(padding=padding), *PUBLISHED[1:])
+    layers = changed(conv1={"padding": padding})
     steps = {s.name: s for s in walk(layers, pixels)}
     table = layer_table(meta(padding=padding), (3, pixels, pixels))
     rows = {row.name: row for row in table if row.name in steps}
@@ -490,12 +500,12 @@ def test_the_walk_agrees_with_the_net(padding, pixels):
 def test_wrong_paddings_are_not_noticed_and_cost_a_column():
     conv1 = walk(PUBLISHED)[0]
     assert (conv1.quotient, conv1.size, conv1.lost) == (55.25, 55, 1)
-    misprint = (PUBLISHED[0]._replace(padding=0), *PUBLISHED[1:])
+    misprint = changed(conv1={"padding": 0})
     sizes = [s.size for s in walk(misprint)]
     assert sizes == [54, 26, 26, 12, 12, 12, 12, 5, 1, 1, 1]
     assert walk(misprint)[0].quotient == 54.25
     assert all(s.lost == 0 for s in walk(misprint, 227))
-    thin = (*PUBLISHED[:2], PUBLISHED[2]._replace(padding=1), *PUBLISHED[3:])
+    thin = changed(conv2={"padding": 1})
     assert walk(thin)[2].size == 25
     assert walk(thin)[7].size == 5
     for layers in (misprint, thin):  # no error, but another net
@@ -519,6 +529,14 @@ def test_wrong_paddings_are_not_noticed_and_cost_a_column():
 def test_the_walk_refuses_what_cannot_be(layer, size, message):
     with pytest.raises(ValueError, match=message):
         walk([layer], size)
+
+
+def test_changed_refuses_what_there_is_not():
+    assert changed() == PUBLISHED
+    with pytest.raises(ValueError, match="no layer 'conv6': conv1, pool1"):
+        changed(conv6={"padding": 1})
+    with pytest.raises((TypeError, ValueError), match="unexpected field names"):
+        changed(conv1={"width": 1})
 
 
 # ------------------------------------------------------------ colours, and a measure

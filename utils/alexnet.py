@@ -639,6 +639,18 @@ PUBLISHED = (
 )
 
 
+def changed(layers=PUBLISHED, **changes):
+    """The same layers with other settings: changed(conv1={"padding": 0}).
+
+    Raises:
+        ValueError: a layer that there is not (a setting: a TypeError from 3.13 on).
+    """
+    names = [window.name for window in layers]
+    if unknown := changes.keys() - set(names):
+        raise ValueError(f"no layer {sorted(unknown)[0]!r}: {', '.join(names)}")
+    return tuple(w._replace(**changes.get(w.name, {})) for w in layers)
+
+
 def walk(layers=PUBLISHED, size=224, channels=3) -> list[Step]:
     """Sizes and costs of layers that follow each other, by the formulas alone.
 

@@ -4,14 +4,8 @@ import matplotlib.pyplot as plt
 import traitlets
 
 from utils import plotting
-from utils.alexnet import PUBLISHED, walk
+from utils.alexnet import PUBLISHED, changed, walk
 from utils.explorers import Explorer
-
-
-def changed(layers=PUBLISHED, **changes):
-    """The same `Window`s with some settings changed: changed(conv1={"padding": 0})."""
-    return tuple(w._replace(**changes.get(w.name, {})) for w in layers)
-
 
 ONE_TOWER = changed(**{f"conv{k}": {"groups": 1} for k in (2, 4, 5)})
 ZOO = changed(

@@ -5,6 +5,10 @@ grouped, so that two devices can hold one half of every layer each. `SmallAlexNe
 reads images of 32 x 32 pixels. `TwoTowers` takes either apart into two `Tower`s, which
 compute the same and exchange what they have in a few places only.
 
+    torchrun --standalone --nproc-per-node 2 -m utils.alexnet
+
+trains two towers, each in a process of its own, beside the whole net in one process.
+
 Source: A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet classification with deep
 convolutional neural networks", NIPS 2012.
 """

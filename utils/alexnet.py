@@ -5,19 +5,30 @@ grouped, so that two devices can hold one half of every layer each. `SmallAlexNe
 reads images of 32 x 32 pixels. `TwoTowers` takes either apart into two `Tower`s, which
 compute the same and exchange what they have in a few places only.
 
+    torchrun --standalone --nproc-per-node 2 -m utils.alexnet
+
+trains two towers, each in a process of its own, beside the whole net in one process.
+
 Source: A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet classification with deep
 convolutional neural networks", NIPS 2012.
 """
 
 import copy
 import math
+import sys
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from utils import data, distributed
 from utils.augmentation import checked_number, checked_whole
+from utils.convolution1d import output_size
+from utils.counting import count_parameters
+from utils.training import pick_device, seed_everything
 
 CHANNELS = (96, 256, 384, 384, 256)  # of the five convolutions, both towers together
 # Initial weights of `SmallAlexNet` have the standard deviation gain / sqrt(inputs).
@@ -510,3 +521,246 @@ class TwoTowers(nn.Module):
     def whole_state_dict(self) -> dict:
         """The weights as the net that was taken apart would hold them."""
         return whole_state_dict(*(tower.state_dict() for tower in self.towers))
+
+
+# ------------------------------------------------------------ a process for each tower
+
+
+def logits_of_both(tower, images):
+    """Logits (N, classes) of the net whose other tower is in another process.
+
+    Called in both processes of `utils.distributed`, with the same images; the one of
+    rank 0 holds tower 0. Five times they exchange their halves, and backward, the
+    gradients of what they exchanged.
+    """
+    x = tower.input(images)
+    for k in range(STAGES):
+        halves = distributed.exchange(tower.stage(k, x)[None])  # (2, N, C / 2, ...)
+        x = torch.cat(halves.unbind(), dim=1)
+    return x
+
+
+def train_in_steps(model, logits, batches, share=1.0) -> list[float]:
+    """The loss before each step of SGD, one a batch of images and labels.
+
+    Args:
+        model: whose parameters learn: a net, or a tower.
+        logits: called with images.
+        batches: of pairs of images and labels.
+        share: of the loss that this process goes back from. Two that compute the same
+            loss and add up their gradients go back from half of it each.
+    """
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for images, labels in batches:
+        error = F.cross_entropy(logits(images), labels)
+        optimizer.zero_grad()
+        (share * error).backward()
+        optimizer.step()
+        losses.append(error.item())
+    return losses
+
+
+def main() -> int:
+    """Show that two processes, a tower in each, learn what one net learns."""
+    try:
+        with distributed.process_group(pick_device(), lambda: "") as device:
+            _show_towers(device)
+    except (ValueError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _show_towers(device):
+    if distributed.world_size() != 2:
+        raise ValueError(
+            "two towers need two processes: start them by torchrun --standalone "
+            "--nproc-per-node 2 -m utils.alexnet"
+        )
+    seed_everything(0)
+    net = SmallAlexNet(in_channels=1, dropout=0.0).to(device)
+    tower = Tower(net, distributed.rank())
+    images, labels = (torch.as_tensor(part[:640]) for part in data.mnist5k()[0])
+    batches = zip(images.to(device).split(64), labels.to(device).split(64), strict=True)
+    batches = list(batches)
+    alone = train_in_steps(net, net, batches)
+    shared = train_in_steps(tower, partial(logits_of_both, tower), batches, share=1 / 2)
+    if distributed.rank() == 0:
+        held, total = count_parameters(tower), count_parameters(net)
+        print(f"Each process holds {held:,} of {total:,} parameters. The losses:")
+        print("step   one process   two processes")
+        for step, losses in enumerate(zip(alone, shared, strict=True), 1):
+            print("{:4}   {:11.4f}   {:13.4f}".format(step, *losses))
+
+
+# ------------------------------------------------------------ a walk along the shapes
+
+
+class Window(NamedTuple):
+    """A layer as `walk` takes it.
+
+    `channels` is None for pooling, which has no parameters and keeps the channels;
+    `kernel_size` None is as large as the maps, which makes a full layer.
+    """
+
+    name: str
+    channels: int | None
+    kernel_size: int | None
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+
+class Step(NamedTuple):
+    """What a layer gives out, and what it costs.
+
+    `quotient` is (n + 2 padding - kernel) / stride + 1 before it is rounded down to
+    `size`; `lost` rows, and columns, of the padded input no window reaches.
+    """
+
+    name: str
+    channels: int
+    size: int
+    quotient: float
+    lost: int
+    parameters: int
+    macs: int
+
+
+PUBLISHED = (
+    Window("conv1", 96, 11, stride=4, padding=2),
+    Window("pool1", None, 3, stride=2),
+    Window("conv2", 256, 5, padding=2, groups=2),
+    Window("pool2", None, 3, stride=2),
+    Window("conv3", 384, 3, padding=1),
+    Window("conv4", 384, 3, padding=1, groups=2),
+    Window("conv5", 256, 3, padding=1, groups=2),
+    Window("pool5", None, 3, stride=2),
+    Window("fc6", 4096, None),
+    Window("fc7", 4096, None),
+    Window("fc8", 1000, None),
+)
+
+
+def changed(layers=PUBLISHED, **changes):
+    """The same layers with other settings: changed(conv1={"padding": 0}).
+
+    Raises:
+        ValueError: a layer that there is not (a setting: a TypeError from 3.13 on).
+    """
+    names = [window.name for window in layers]
+    if unknown := changes.keys() - set(names):
+        raise ValueError(f"no layer {sorted(unknown)[0]!r}: {', '.join(names)}")
+    return tuple(w._replace(**changes.get(w.name, {})) for w in layers)
+
+
+def walk(layers=PUBLISHED, size=224, channels=3) -> list[Step]:
+    """Sizes and costs of layers that follow each other, by the formulas alone.
+
+    Args:
+        layers: of `Window`.
+        size: height and width of the image.
+        channels: of the image.
+
+    Returns:
+        one `Step` a layer.
+
+    Raises:
+        ValueError: a kernel that is larger than its padded input, groups that do not
+            divide the channels, or a setting out of range; it names the layer.
+    """
+    steps = []
+    for name, maps, kernel_size, stride, padding, groups in layers:
+        kernel = size if kernel_size is None else kernel_size
+        try:
+            new = output_size(size, kernel, stride, padding)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        through = size + 2 * padding - kernel
+        if maps is None:
+            maps, parameters, macs = channels, 0, 0
+        else:
+            checked_whole(f"{name}: channels", maps, 1)
+            checked_whole(f"{name}: groups", groups, 1)
+            if channels % groups or maps % groups:
+                raise ValueError(
+                    f"{name}: groups ({groups}) must divide the channels that come in "
+                    f"({channels}) and go out ({maps})"
+                )
+            weights = maps * (channels // groups) * kernel**2
+            parameters, macs = weights + maps, weights * new**2
+        steps.append(
+            Step(
+                *(name, maps, new, through / stride + 1, through % stride),
+                *(parameters, macs),
+            )
+        )
+        size, channels = new, maps
+    return steps
+
+
+# ------------------------------------------------------------ colours, and a measure
+
+
+class PCAColour:
+    """Colour augmentation: every image a little lighter, warmer, or greener.
+
+    To all pixels of an image one colour is added, sum_i a_i s_i p_i: p_i are the
+    principal axes of the training pixels' colours, s_i their standard deviations along
+    them, a_i drawn for each image from a normal distribution of mean 0 and standard
+    deviation `strength` (section 4.1 of the paper, which writes the variances s_i^2 in
+    their place; those have the unit of a squared colour).
+
+    Args:
+        images: (N, 3, H, W), of training, an array or a tensor.
+        strength: the paper's is 0.1.
+
+    Attributes:
+        axes: (3, 3), one axis a row, the one of the largest spread first.
+        spread: (3,), s_i.
+
+    Raises:
+        ValueError: a strength that is negative, or images, here or in the call, that
+            are not floating of shape (N, 3, H, W).
+    """
+
+    def __init__(self, images, strength=0.1):
+        self.strength = checked_number("strength", strength)
+        pixels = self._checked(torch.as_tensor(images)).transpose(0, 1).flatten(1)
+        variances, axes = torch.linalg.eigh(torch.cov(pixels))
+        self.spread = variances.flip(0).clamp(min=0).sqrt()
+        self.axes = axes.T.flip(0)
+
+    def __repr__(self):
+        return f"PCAColour(strength={self.strength:g})"
+
+    def __call__(self, images):
+        """As many images (N, 3, H, W), each of other colours."""
+        self._checked(images)
+        draw = torch.randn(len(images), 3, device=images.device, dtype=images.dtype)
+        shift = self.strength * (draw * self.spread.to(images)) @ self.axes.to(images)
+        return images + shift[:, :, None, None]
+
+    @staticmethod
+    def _checked(images):
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise ValueError(
+                "images must be floating, of shape (N, 3, H, W), got "
+                f"{images.dtype} of shape {tuple(images.shape)}"
+            )
+        return images
+
+
+def epochs_to_reach(accuracy, level):
+    """The first epoch, counted from 1, whose accuracy is at least `level`, or None.
+
+    Args:
+        accuracy: of each epoch, such as `History.train_accuracy`.
+        level: from 0 to 1.
+    """
+    return next((k for k, a in enumerate(accuracy, 1) if a >= level), None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -47,6 +47,7 @@ ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
 LISTED = 200  # errors that a record lists one by one; more only of the run it keeps
+DRAWN = 24  # of so many errors of that run, the surest, it stores the images
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,11 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         },
     }
     if keep or len(wrong) <= LISTED:
-        result["wrong"] = [_error(k, shares[k], test, keep) for k in wrong.tolist()]
+        surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
+        drawn = set((wrong if len(wrong) <= LISTED else surest[:DRAWN]).tolist())
+        result["wrong"] = [
+            _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
+        ]
     if keep:
         path = record.folder / f"{name}.pt"
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
@@ -505,6 +510,7 @@ EXPERIMENTS = {
         data="cifar10",
         variants={"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH},
         seeds=(0,),
+        keep=("ReLU", 0),
     ),
     "inception-cifar10": Experiment(
         "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "

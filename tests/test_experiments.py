@@ -131,7 +131,13 @@ def test_the_kept_run_can_be_looked_at(lab):
     wrong = [k for k in range(len(test.y)) if guesses[k] != test.y[k]]
     assert [w["index"] for w in run["wrong"]] == wrong
     assert [w["guess"] for w in run["wrong"]] == guesses[wrong].tolist()
-    assert abs(records.wrong_images(run) - test.x[wrong]).max() < 0.002
+    assert len(wrong) > experiments.LISTED
+    drawn = [w for w in run["wrong"] if "image" in w]
+    shown = test.x[[w["index"] for w in drawn]]
+    assert abs(records.wrong_images(run) - shown).max() < 0.002
+    shares = sorted((w["share"] for w in run["wrong"]), reverse=True)
+    assert sorted((w["share"] for w in drawn), reverse=True) == shares[: len(drawn)]
+    assert len(drawn) == experiments.DRAWN
 
 
 def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):

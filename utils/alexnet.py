@@ -5,12 +5,18 @@ grouped, so that two devices can hold one half of every layer each. `SmallAlexNe
 reads images of 32 x 32 pixels. `TwoTowers` takes either apart into two `Tower`s, which
 compute the same and exchange what they have in a few places only.
 
+    torchrun --standalone --nproc-per-node 2 -m utils.alexnet
+
+trains two towers, each in a process of its own, beside the whole net in one process.
+
 Source: A. Krizhevsky, I. Sutskever and G. Hinton, "ImageNet classification with deep
 convolutional neural networks", NIPS 2012.
 """
 
 import copy
 import math
+import sys
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,8 +24,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from utils import data, distributed
 from utils.augmentation import checked_number, checked_whole
 from utils.convolution1d import output_size
+from utils.counting import count_parameters
+from utils.training import pick_device, seed_everything
 
 CHANNELS = (96, 256, 384, 384, 256)  # of the five convolutions, both towers together
 # Initial weights of `SmallAlexNet` have the standard deviation gain / sqrt(inputs).
@@ -514,6 +523,77 @@ class TwoTowers(nn.Module):
         return whole_state_dict(*(tower.state_dict() for tower in self.towers))
 
 
+# ------------------------------------------------------------ a process for each tower
+
+
+def logits_of_both(tower, images):
+    """Logits (N, classes) of the net whose other tower is in another process.
+
+    Called in both processes of `utils.distributed`, with the same images; the one of
+    rank 0 holds tower 0. Five times they exchange their halves, and backward, the
+    gradients of what they exchanged.
+    """
+    x = tower.input(images)
+    for k in range(STAGES):
+        halves = distributed.exchange(tower.stage(k, x)[None])  # (2, N, C / 2, ...)
+        x = torch.cat(halves.unbind(), dim=1)
+    return x
+
+
+def train_in_steps(model, logits, batches, share=1.0) -> list[float]:
+    """The loss before each step of SGD, one a batch of images and labels.
+
+    Args:
+        model: whose parameters learn: a net, or a tower.
+        logits: called with images.
+        batches: of pairs of images and labels.
+        share: of the loss that this process goes back from. Two that compute the same
+            loss and add up their gradients go back from half of it each.
+    """
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    losses = []
+    for images, labels in batches:
+        error = F.cross_entropy(logits(images), labels)
+        optimizer.zero_grad()
+        (share * error).backward()
+        optimizer.step()
+        losses.append(error.item())
+    return losses
+
+
+def main() -> int:
+    """Show that two processes, a tower in each, learn what one net learns."""
+    try:
+        with distributed.process_group(pick_device(), lambda: "") as device:
+            _show_towers(device)
+    except (ValueError, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _show_towers(device):
+    if distributed.world_size() != 2:
+        raise ValueError(
+            "two towers need two processes: start them by torchrun --standalone "
+            "--nproc-per-node 2 -m utils.alexnet"
+        )
+    seed_everything(0)
+    net = SmallAlexNet(in_channels=1, dropout=0.0).to(device)
+    tower = Tower(net, distributed.rank())
+    images, labels = (torch.as_tensor(part[:640]) for part in data.mnist5k()[0])
+    batches = zip(images.to(device).split(64), labels.to(device).split(64), strict=True)
+    batches = list(batches)
+    alone = train_in_steps(net, net, batches)
+    shared = train_in_steps(tower, partial(logits_of_both, tower), batches, share=1 / 2)
+    if distributed.rank() == 0:
+        held, total = count_parameters(tower), count_parameters(net)
+        print(f"Each process holds {held:,} of {total:,} parameters. The losses:")
+        print("step   one process   two processes")
+        for step, losses in enumerate(zip(alone, shared, strict=True), 1):
+            print("{:4}   {:11.4f}   {:13.4f}".format(step, *losses))
+
+
 # ------------------------------------------------------------ a walk along the shapes
 
 
@@ -680,3 +760,7 @@ def epochs_to_reach(accuracy, level):
         level: from 0 to 1.
     """
     return next((k for k, a in enumerate(accuracy, 1) if a >= level), None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

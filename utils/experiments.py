@@ -3,6 +3,10 @@
     python -m utils.experiments                     lists the experiments
     python -m utils.experiments NAME                runs one, all variants and seeds
     python -m utils.experiments NAME --seeds 3 4 --only VARIANT --device cuda
+    torchrun --standalone --nproc-per-node 2 -m utils.experiments NAME
+
+The last shares every run out among two processes, each with a GPU of its own if there
+are any: the same results, up to rounding. If a process dies, all end.
 
 A run that was interrupted goes on where it stopped when the same command is given
 again, and what is recorded already is not run again. Processes side by side may share
@@ -22,6 +26,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +34,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import data, records
+from utils import data, distributed, records
 from utils.alexnet import SmallAlexNet
 from utils.augmentation import RandomCropFlip, RandomDistortion
-from utils.checkpoints import save_checkpoint
+from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from utils.counting import count_parameters
 from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
@@ -42,6 +47,7 @@ ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
 LISTED = 200  # errors that a record lists one by one; more only of the run it keeps
+DRAWN = 24  # of so many errors of that run, the surest, it stores the images
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,11 @@ class Record:
         os.replace(part, self.folder / f"{self.name}.json")
 
 
-def run(name, experiment, variant, seed, device, images, record, checkpoints) -> dict:
-    """One run: train from the seed, or on from its checkpoint, and record it."""
+def run(name, experiment, variant, seed, device, images, record, checkpoint):
+    """One run: train from the seed, or on from its checkpoint, and record it.
+
+    Returns what is recorded; None in the processes that rank 0 writes for.
+    """
     recipe = experiment.variants[variant]
     train, test = images
     seed_everything(seed)
@@ -175,9 +184,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         pct_start=0.1,
         cycle_momentum=False,
     )
-    digest = hashlib.sha256(json.dumps(recipe.settings()).encode()).hexdigest()
     look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
-    checkpoint = checkpoints / name / f"{variant}-{seed}-{digest[:8]}.pt"
     history = fit(
         model,
         train,
@@ -194,6 +201,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         seed=seed,
         checkpoint=checkpoint,
     )
+    if distributed.rank() > 0:
+        return None
     shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
     seconds = sum(curve.pop("seconds"))
@@ -204,7 +213,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         "variant": variant,
         "seed": seed,
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "command": f"python -m utils.experiments {shlex.join(sys.argv[1:])}",
+        "command": f"{_launcher()} -m utils.experiments {shlex.join(sys.argv[1:])}",
         "commit": _commit(),
         "hardware": _hardware(device),
         "versions": {
@@ -222,7 +231,11 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         },
     }
     if keep or len(wrong) <= LISTED:
-        result["wrong"] = [_error(k, shares[k], test, keep) for k in wrong.tolist()]
+        surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
+        drawn = set((wrong if len(wrong) <= LISTED else surest[:DRAWN]).tolist())
+        result["wrong"] = [
+            _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
+        ]
     if keep:
         path = record.folder / f"{name}.pt"
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
@@ -264,24 +277,57 @@ def run_all(
             f"{name} has no variant {sorted(unknown)[0]!r}: "
             f"{', '.join(experiment.variants)}"
         )
-    device = pick_device(device)
     record = Record(name, experiment, Path(folder))
-    record.read()
-    images, _ = None, _commit()
-    for seed in seeds or experiment.seeds:
-        for variant in only or experiment.variants:
+    images, label, checkpoint, _ = None, None, None, _commit()
+
+    def farewell():
+        return _what_is_left(label, checkpoint)
+
+    with distributed.process_group(pick_device(device), farewell) as device:
+        if distributed.rank() == 0:
+            record.read()
+        chosen = product(seeds or experiment.seeds, only or experiment.variants)
+        for seed, variant in chosen:
             label = f"{name}, {variant}, seed {seed}"
-            if record.has(variant, seed):
-                print(f"{label}: recorded already")
+            if distributed.from_rank_0(record.has(variant, seed)):
+                _say(f"{label}: recorded already")
                 continue
-            images = images or experiment.load()
+            if images is None:
+                with distributed.rank_0_first():
+                    images = experiment.load()
+            settings = json.dumps(experiment.variants[variant].settings())
+            digest = hashlib.sha256(settings.encode()).hexdigest()
+            checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
             done = run(
                 *(name, experiment, variant, seed),
-                *(device, images, record, Path(checkpoints)),
+                *(device, images, record, checkpoint),
             )
-            errors, seconds = done["final"]["test_errors"], done["seconds"]
-            of = len(images[1].y)
-            print(f"{label}: {errors} errors of {of}, {seconds:.0f} s", flush=True)
+            if done is not None:
+                errors, seconds = done["final"]["test_errors"], done["seconds"]
+                of = len(images[1].y)
+                _say(f"{label}: {errors} errors of {of}, {seconds:.0f} s")
+
+
+def _say(text) -> None:
+    if distributed.rank() == 0:
+        print(text, flush=True)
+
+
+def _what_is_left(label, checkpoint) -> str:
+    """What a run that ends before its time leaves behind, for those who started it."""
+    try:
+        epochs = len(load_checkpoint(checkpoint)["history"]["loss"])
+    except (CheckpointError, OSError):
+        return "The same command starts again."
+    return (
+        f"Of {label} the checkpoint of epoch {epochs} is kept: the same command goes "
+        "on from there."
+    )
+
+
+def _launcher() -> str:
+    count = distributed.world_size()
+    return f"torchrun --standalone --nproc-per-node {count}" if count > 1 else "python"
 
 
 def _error(k, shares, test, keep) -> dict:
@@ -341,6 +387,7 @@ def _hardware(device) -> dict:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
+        **({"processes": count} if (count := distributed.world_size()) > 1 else {}),
     }
 
 
@@ -462,7 +509,8 @@ EXPERIMENTS = {
         "over-fitting, each at the learning rate that suited it best",
         data="cifar10",
         variants={"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH},
-        seeds=(0, 1),
+        seeds=(0,),
+        keep=("ReLU", 0),
     ),
     "inception-cifar10": Experiment(
         "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "

@@ -123,14 +123,18 @@ def load_weights(name: str, folder=FOLDER) -> dict:
 
 
 def wrong_images(run: dict) -> np.ndarray:
-    """The test images that a kept run got wrong: (errors, C, H, W), from 0 to 1.
+    """The images stored of what a kept run got wrong: (errors, C, H, W), from 0 to 1.
+
+    They belong to those of `run["wrong"]` that have an "image", in their order: all, or
+    of very many errors the surest.
 
     Raises:
         RecordError: the run was not kept, so that its images are not stored.
     """
-    if not all("image" in wrong for wrong in run.get("wrong", [{}])):
+    drawn = [wrong["image"] for wrong in run.get("wrong", []) if "image" in wrong]
+    if not drawn:
         raise RecordError(f"the run with seed {run['seed']} stores no images")
-    return np.stack([_unpack(wrong["image"]) for wrong in run["wrong"]])
+    return np.stack([_unpack(image) for image in drawn])
 
 
 def pack_image(image: np.ndarray) -> str:

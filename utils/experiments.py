@@ -513,17 +513,13 @@ EXPERIMENTS = {
         keep=("ReLU", 0),
     ),
     "inception-cifar10": Experiment(
-        "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "
-        "5×5 convolutions instead of two 3×3",
+        "A small GoogLeNet on CIFAR-10, with and without auxiliary heads",
         data="cifar10",
         variants={
             "heads": INCEPTION,
             "no heads": replace(
                 INCEPTION,
                 model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
-            ),
-            "5×5": replace(
-                INCEPTION, model=functools.partial(SmallGoogLeNet, five="5×5")
             ),
         },
         seeds=(0,),

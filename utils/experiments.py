@@ -46,8 +46,9 @@ from utils.training import fit, pick_device, predict, seed_everything
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
-LISTED = 200  # errors that a record lists one by one; more only of the run it keeps
-DRAWN = 24  # of so many errors of that run, the surest, it stores the images
+LISTED = 1000  # errors that a record lists one by one; more only of the run it keeps
+FEW = 200  # errors of that run, of which it stores all images; of more only the
+SUREST = 24
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     }
     if keep or len(wrong) <= LISTED:
         surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
-        drawn = set((wrong if len(wrong) <= LISTED else surest[:DRAWN]).tolist())
+        drawn = set((wrong if len(wrong) <= FEW else surest[:SUREST]).tolist())
         result["wrong"] = [
             _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
         ]

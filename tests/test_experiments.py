@@ -67,7 +67,8 @@ def without_circumstances(record):
     return record
 
 
-def test_a_record_says_what_was_run_and_what_came_out(lab):
+def test_a_record_says_what_was_run_and_what_came_out(lab, monkeypatch):
+    monkeypatch.setattr(experiments, "LISTED", 200)
     record = lab()
     assert [(r["variant"], r["seed"]) for r in record["runs"]] == [
         ("fast", 0),
@@ -92,9 +93,13 @@ def test_a_record_says_what_was_run_and_what_came_out(lab):
         "validation": False,
     }
     for run in record["runs"]:
-        assert run["final"]["test_errors"] == len(run["wrong"]) > 0
+        errors = run["final"]["test_errors"]
+        kept = (run["variant"], run["seed"]) == DEMO.keep
+        assert ("wrong" in run) == (kept or errors <= experiments.LISTED)
+        assert len(run.get("wrong", range(errors))) == errors > 0
         assert run["versions"]["torch"] == torch.__version__
         assert run["hardware"]["threads"] == torch.get_num_threads()
+    assert len({"wrong" in run for run in record["runs"]}) == 2, "few and many errors"
     first, second = records.runs(record, "slow")
     assert first["curve"] != second["curve"], "the seed changes nothing"
     assert not list((lab.folder / "checkpoints").rglob("*.pt"))
@@ -127,7 +132,13 @@ def test_the_kept_run_can_be_looked_at(lab):
     wrong = [k for k in range(len(test.y)) if guesses[k] != test.y[k]]
     assert [w["index"] for w in run["wrong"]] == wrong
     assert [w["guess"] for w in run["wrong"]] == guesses[wrong].tolist()
-    assert abs(records.wrong_images(run) - test.x[wrong]).max() < 0.002
+    assert len(wrong) > experiments.FEW
+    drawn = [w for w in run["wrong"] if "image" in w]
+    shown = test.x[[w["index"] for w in drawn]]
+    assert abs(records.wrong_images(run) - shown).max() < 0.002
+    shares = sorted((w["share"] for w in run["wrong"]), reverse=True)
+    assert sorted((w["share"] for w in drawn), reverse=True) == shares[: len(drawn)]
+    assert len(drawn) == experiments.SUREST
 
 
 def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):

@@ -277,7 +277,7 @@ def test_only_whole_addresses_are_replaced():
 
 def test_no_large_file():
     sizes = {str(p.relative_to(ROOT)): p.stat().st_size for p in tracked()}
-    limit = 1_250_000  # chapter 6 carries the weights of a network
+    limit = 1_500_000  # the weights of a network
     assert not {name: size for name, size in sizes.items() if size > limit}
 
 

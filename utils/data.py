@@ -192,6 +192,7 @@ class RemoteFile:
     sha256: str  # of the file as published
     urls: tuple[str, ...]  # mirrors, tried in turn
     contents: dict[str, str]  # name -> SHA-256 of each part, unpacked, in reading order
+    instead: str = "mnist5k() needs neither."  # the errors' last word
 
 
 def _read(file: RemoteFile) -> dict[str, bytes]:
@@ -206,7 +207,7 @@ def _read(file: RemoteFile) -> dict[str, bytes]:
             raise DataError(
                 f"COURSE_DATA is {folder}, but {problem}.\n"
                 f"Put {file.name} there as published ({file.urls[0]}), or unset "
-                "COURSE_DATA to download it. mnist5k() needs neither."
+                f"COURSE_DATA to download it. {file.instead}"
             ) from None
 
     import pooch
@@ -218,6 +219,19 @@ def _read(file: RemoteFile) -> dict[str, bytes]:
         problem = str(error)
     _download(file, cache / file.name, problem)
     return _contents(cache, file)
+
+
+def published(file: RemoteFile) -> bytes:
+    """A file that is all one part, such as the weights of a network, verified.
+
+    It is looked for as the sets of images are: in COURSE_DATA if that is set, else in
+    the cache, else on the network.
+
+    Raises:
+        DataError: it is missing, damaged or not to be downloaded.
+    """
+    (content,) = _read(file).values()
+    return content
 
 
 def _contents(root: Path, file: RemoteFile) -> dict[str, bytes]:
@@ -242,10 +256,11 @@ def _contents(root: Path, file: RemoteFile) -> dict[str, bytes]:
 
 
 def _unpack(path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """Those parts in the .tar.gz at `path` that have `names`; all of any other .gz."""
+    """Those parts in the .tar.gz at `path` that have `names`; all of any other file."""
     if not path.name.endswith(".tar.gz"):
         (name,) = names
-        return {name: gzip.decompress(path.read_bytes())}
+        content = path.read_bytes()
+        return {name: gzip.decompress(content) if path.suffix == ".gz" else content}
     with tarfile.open(path, "r|gz") as archive:  # once through: seeking would be slow
         wanted = (m for m in archive if m.isfile() and m.name in names)
         return {m.name: archive.extractfile(m).read() for m in wanted}
@@ -277,7 +292,7 @@ def _download(file: RemoteFile, path: Path, problem: str) -> None:
     import requests
 
     pooch.get_logger().setLevel("WARNING")  # no log under a notebook's cell
-    way_out = f"COURSE_DATA name a folder with {file.name}. mnist5k() needs neither."
+    way_out = f"COURSE_DATA name a folder with {file.name}. {file.instead}"
     attempts = ""
     for url in sorted(file.urls, key=lambda url: urlsplit(url).netloc in _failed_hosts):
         try:

@@ -3,6 +3,10 @@
     python -m utils.experiments                     lists the experiments
     python -m utils.experiments NAME                runs one, all variants and seeds
     python -m utils.experiments NAME --seeds 3 4 --only VARIANT --device cuda
+    torchrun --standalone --nproc-per-node 2 -m utils.experiments NAME
+
+The last shares every run out among two processes, each with a GPU of its own if there
+are any: the same results, up to rounding. If a process dies, all end.
 
 A run that was interrupted goes on where it stopped when the same command is given
 again, and what is recorded already is not run again. Processes side by side may share
@@ -22,6 +26,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +34,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import data, records
+from utils import data, distributed, records
+from utils.alexnet import SmallAlexNet
 from utils.augmentation import RandomCropFlip, RandomDistortion
-from utils.checkpoints import save_checkpoint
+from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from utils.counting import count_parameters
 from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
@@ -40,6 +46,9 @@ from utils.training import fit, pick_device, predict, seed_everything
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
+LISTED = 1000  # errors that a record lists one by one; more only of the run it keeps
+FEW = 200  # errors of that run, of which it stores all images; of more only the
+SUREST = 24
 
 
 @dataclass(frozen=True)
@@ -158,8 +167,11 @@ class Record:
         os.replace(part, self.folder / f"{self.name}.json")
 
 
-def run(name, experiment, variant, seed, device, images, record, checkpoints) -> dict:
-    """One run: train from the seed, or on from its checkpoint, and record it."""
+def run(name, experiment, variant, seed, device, images, record, checkpoint):
+    """One run: train from the seed, or on from its checkpoint, and record it.
+
+    Returns what is recorded; None in the processes that rank 0 writes for.
+    """
     recipe = experiment.variants[variant]
     train, test = images
     seed_everything(seed)
@@ -173,9 +185,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         pct_start=0.1,
         cycle_momentum=False,
     )
-    digest = hashlib.sha256(json.dumps(recipe.settings()).encode()).hexdigest()
     look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
-    checkpoint = checkpoints / name / f"{variant}-{seed}-{digest[:8]}.pt"
     history = fit(
         model,
         train,
@@ -192,6 +202,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         seed=seed,
         checkpoint=checkpoint,
     )
+    if distributed.rank() > 0:
+        return None
     shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
     seconds = sum(curve.pop("seconds"))
@@ -202,7 +214,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
         "variant": variant,
         "seed": seed,
         "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "command": f"python -m utils.experiments {shlex.join(sys.argv[1:])}",
+        "command": f"{_launcher()} -m utils.experiments {shlex.join(sys.argv[1:])}",
         "commit": _commit(),
         "hardware": _hardware(device),
         "versions": {
@@ -218,8 +230,13 @@ def run(name, experiment, variant, seed, device, images, record, checkpoints) ->
             "test_accuracy": 1 - len(wrong) / len(test.y),
             "test_errors": len(wrong),
         },
-        "wrong": [_error(k, shares[k], test, keep) for k in wrong.tolist()],
     }
+    if keep or len(wrong) <= LISTED:
+        surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
+        drawn = set((wrong if len(wrong) <= FEW else surest[:SUREST]).tolist())
+        result["wrong"] = [
+            _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
+        ]
     if keep:
         path = record.folder / f"{name}.pt"
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
@@ -261,24 +278,57 @@ def run_all(
             f"{name} has no variant {sorted(unknown)[0]!r}: "
             f"{', '.join(experiment.variants)}"
         )
-    device = pick_device(device)
     record = Record(name, experiment, Path(folder))
-    record.read()
-    images, _ = None, _commit()
-    for seed in seeds or experiment.seeds:
-        for variant in only or experiment.variants:
+    images, label, checkpoint, _ = None, None, None, _commit()
+
+    def farewell():
+        return _what_is_left(label, checkpoint)
+
+    with distributed.process_group(pick_device(device), farewell) as device:
+        if distributed.rank() == 0:
+            record.read()
+        chosen = product(seeds or experiment.seeds, only or experiment.variants)
+        for seed, variant in chosen:
             label = f"{name}, {variant}, seed {seed}"
-            if record.has(variant, seed):
-                print(f"{label}: recorded already")
+            if distributed.from_rank_0(record.has(variant, seed)):
+                _say(f"{label}: recorded already")
                 continue
-            images = images or experiment.load()
+            if images is None:
+                with distributed.rank_0_first():
+                    images = experiment.load()
+            settings = json.dumps(experiment.variants[variant].settings())
+            digest = hashlib.sha256(settings.encode()).hexdigest()
+            checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
             done = run(
                 *(name, experiment, variant, seed),
-                *(device, images, record, Path(checkpoints)),
+                *(device, images, record, checkpoint),
             )
-            errors, seconds = done["final"]["test_errors"], done["seconds"]
-            of = len(images[1].y)
-            print(f"{label}: {errors} errors of {of}, {seconds:.0f} s", flush=True)
+            if done is not None:
+                errors, seconds = done["final"]["test_errors"], done["seconds"]
+                of = len(images[1].y)
+                _say(f"{label}: {errors} errors of {of}, {seconds:.0f} s")
+
+
+def _say(text) -> None:
+    if distributed.rank() == 0:
+        print(text, flush=True)
+
+
+def _what_is_left(label, checkpoint) -> str:
+    """What a run that ends before its time leaves behind, for those who started it."""
+    try:
+        epochs = len(load_checkpoint(checkpoint)["history"]["loss"])
+    except (CheckpointError, OSError):
+        return "The same command starts again."
+    return (
+        f"Of {label} the checkpoint of epoch {epochs} is kept: the same command goes "
+        "on from there."
+    )
+
+
+def _launcher() -> str:
+    count = distributed.world_size()
+    return f"torchrun --standalone --nproc-per-node {count}" if count > 1 else "python"
 
 
 def _error(k, shares, test, keep) -> dict:
@@ -338,6 +388,7 @@ def _hardware(device) -> dict:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
+        **({"processes": count} if (count := distributed.world_size()) > 1 else {}),
     }
 
 
@@ -356,6 +407,8 @@ DISTORTIONS = {
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
 MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
 TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
 RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
@@ -364,13 +417,12 @@ ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
 LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
 REARRANGED = Recipe(
     Rearranged,
-    epochs=30,
+    epochs=20,
     batch_size=128,
     optimizer=DECAYED,
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
 )
-SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
 PHOTOGRAPHS = {
     "epochs": 20,
     "batch_size": 128,
@@ -378,6 +430,18 @@ PHOTOGRAPHS = {
     "augment": RandomCropFlip(padding=4),
     "autocast": torch.bfloat16,
 }
+# As the paper compared them: nothing against over-fitting but a little weight decay.
+ALEXNET_RELU = Recipe(
+    functools.partial(SmallAlexNet, dropout=0.0),
+    epochs=10,
+    batch_size=128,
+    optimizer=SGD,
+    learning_rate=0.08,
+)
+ALEXNET_TANH = replace(
+    ALEXNET_RELU,
+    model=functools.partial(SmallAlexNet, dropout=0.0, activation=nn.Tanh),
+)
 INCEPTION = Recipe(
     SmallGoogLeNet,
     **PHOTOGRAPHS,
@@ -395,6 +459,8 @@ EXPERIMENTS = {
             "tanh": TANH,
             "tanh, decay": replace(TANH, optimizer=DECAYED),
             "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
+            "tanh, smoothing": replace(TANH, loss=SMOOTHED),
+            "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
@@ -402,10 +468,8 @@ EXPERIMENTS = {
             "ReLU, mild, long": replace(
                 RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
             ),
-            "rearranged, mild": replace(
-                REARRANGED, epochs=20, augment=DISTORTIONS["mild"]
-            ),
-            "rearranged, medium": replace(REARRANGED, epochs=20),
+            "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
+            "rearranged, medium": REARRANGED,
         },
         seeds=(0,),
         validation=10_000,
@@ -413,7 +477,11 @@ EXPERIMENTS = {
     "lenet5": Experiment(
         "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
         data="mnist",
-        variants={"original": ORIGINAL, "lecture": LECTURE},
+        variants={
+            "original": ORIGINAL,
+            "lecture": LECTURE,
+            "lecture, smoothed": replace(LECTURE, epochs=20, loss=SMOOTHED),
+        },
     ),
     "lenet5-augmented": Experiment(
         "LeNet-5 on MNIST, every digit distorted anew in every epoch",
@@ -421,22 +489,38 @@ EXPERIMENTS = {
         variants={
             "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
             "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
-            "rearranged": REARRANGED,
+            "rearranged": replace(REARRANGED, epochs=30),
         },
         keep=("lecture", 0),
     ),
+    "alexnet-choice": Experiment(
+        "Which learning rate serves the small AlexNet with ReLU and with tanh, on "
+        "5,000 images held out from the training set",
+        data="cifar10",
+        variants={
+            f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+            for name, recipe in (("ReLU", ALEXNET_RELU), ("tanh", ALEXNET_TANH))
+            for rate in (0.005, 0.02, 0.08)
+        },
+        seeds=(0,),
+        validation=5_000,
+    ),
+    "alexnet-cifar10": Experiment(
+        "ReLU against tanh in a small AlexNet on CIFAR-10, with nothing against "
+        "over-fitting, each at the learning rate that suited it best",
+        data="cifar10",
+        variants={"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH},
+        seeds=(0,),
+        keep=("ReLU", 0),
+    ),
     "inception-cifar10": Experiment(
-        "A small GoogLeNet on CIFAR-10: with and without auxiliary heads, and with "
-        "5×5 convolutions instead of two 3×3",
+        "A small GoogLeNet on CIFAR-10, with and without auxiliary heads",
         data="cifar10",
         variants={
             "heads": INCEPTION,
             "no heads": replace(
                 INCEPTION,
                 model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
-            ),
-            "5×5": replace(
-                INCEPTION, model=functools.partial(SmallGoogLeNet, five="5×5")
             ),
         },
         seeds=(0,),

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
+from utils import distributed
 from utils.checkpoints import Checkpoint, CheckpointError, RandomState
 
 LABELS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -92,6 +93,10 @@ def fit(
 ) -> History:
     """Train `model` in place; it stays on the device, ready for use (`eval` mode).
 
+    In several processes (`utils.distributed`), of which each calls it alike, each works
+    on its part of every batch, and all end with the same model and history. Rank 0
+    writes the checkpoint, from which any number of processes may go on.
+
     Args:
         model: maps images (N, ...) to logits (N, classes). In training mode it may
             return a tuple, logits first, which goes to `loss` as it is.
@@ -126,6 +131,11 @@ def fit(
     device = pick_device(device)
     epochs = _whole("epochs", epochs, least=1)
     batch_size = _whole("batch_size", batch_size, least=1)
+    if batch_size < distributed.world_size():
+        raise ValueError(
+            f"batch_size ({batch_size}) is smaller than the number of processes "
+            f"({distributed.world_size()}), of which each needs a part of every batch"
+        )
     shuffle = torch.Generator().manual_seed(_whole("seed", seed, least=0))
     optimizer = _checked_optimizer(optimizer, model)
     if autocast not in (None, torch.bfloat16):
@@ -140,7 +150,7 @@ def fit(
     test = None if test is None else _checked_data("test", test, model)
     history = History()
     state = Checkpoint(
-        checkpoint,
+        checkpoint if distributed.rank() == 0 else None,
         {
             "batch_size": batch_size,
             "seed": shuffle.initial_seed(),
@@ -157,6 +167,8 @@ def fit(
         random=RandomState(shuffle, device),
     )
     state.resume()
+    distributed.start_alike(state.parts.values())
+    net = distributed.data_parallel(model)
     done, steps = len(history.loss), math.ceil(len(y) / batch_size)
     if done > epochs:
         raise CheckpointError(
@@ -173,10 +185,11 @@ def fit(
             for batch in order.split(batch_size):
                 images = x[batch] if augment is None else augment(x[batch])
                 with torch.autocast(device.type, autocast, autocast is not None):
-                    output = model(images)
+                    output = net(images)
                     error = loss(output, y[batch])
                 optimizer.zero_grad()
                 error.backward()
+                distributed.average_gradients(model)
                 optimizer.step()
                 if schedule is not None:
                     schedule.step()
@@ -186,7 +199,7 @@ def fit(
                 bar.update()
             seen = Score(_mean(losses, guesses), _share(torch.cat(guesses) == y[order]))
             _check_finite(seen.loss, epoch, optimizer)
-            unseen = None if test is None else _score(model, *test, loss)
+            unseen = None if test is None else _score(net, *test, loss)
             seconds = time.perf_counter() - start
             history.add(seen, unseen, seconds, probe(model) if probe else ())
             bar.set_postfix_str(f"loss {seen.loss:.3f}")
@@ -315,7 +328,7 @@ def _mean(losses, batches) -> float:
 
 
 def _progress_bar(done, total, wanted):
-    hidden = not wanted or "TQDM_DISABLE" in os.environ
+    hidden = not wanted or "TQDM_DISABLE" in os.environ or distributed.rank() > 0
     return tqdm(initial=done, total=total, unit="batch", leave=False, disable=hidden)
 
 

@@ -1,0 +1,178 @@
+"""The explorer of chapter 8 in a browser: its numbers are utils.alexnet's."""
+
+import pytest
+
+from utils.alexnet import PUBLISHED, Window, walk
+from utils.explorers.alexnet import PRESETS, AlexNetExplorer
+
+
+@pytest.fixture
+def page(mount_explorer):
+    return mount_explorer(AlexNetExplorer())
+
+
+def state(page):
+    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
+
+
+def cells(page):
+    """The texts of the table: name -> (maps, parameters, MACs)."""
+    rows = page.locator("tbody tr").all()
+    texts = [[c.inner_text() for c in row.locator("th, td").all()] for row in rows]
+    return {name: tuple(rest) for name, *rest in texts}
+
+
+def check(page):
+    """State and page agree with Python, up to the first layer that cannot be."""
+    now = state(page)
+    layers = [Window(**layer) for layer in now["layers"]]
+    shown, steps = cells(page), []
+    for k in range(len(layers), -1, -1):
+        try:
+            steps = walk(layers[:k], now["size"])
+            break
+        except ValueError as error:
+            message = str(error)
+    assert len(now["steps"]) == len(steps)
+    for mine, step in zip(now["steps"], steps, strict=True):
+        assert {key: mine[key] for key in step._fields} == pytest.approx(step._asdict())
+        maps, *costs = shown[step.name]
+        full = step.name.startswith("fc") and step.size == 1
+        size = f"{step.channels:,}" if full else f"{step.channels} × {step.size}²"
+        assert maps.endswith(size)
+        assert ("→" in maps) == bool(step.lost)
+        assert costs == [f"{step.parameters:,}", f"{step.macs:,}"]
+    said = page.locator(".ex-text").inner_text()
+    if len(steps) == len(layers):
+        assert now["error"] is None
+        total = sum(s.parameters for s in steps), sum(s.macs for s in steps)
+        assert shown["total"] == ("", *(f"{n:,}" for n in total))
+    else:
+        assert now["error"] == message
+        assert shown[layers[len(steps)].name][0] == "does not fit"
+        assert shown["total"] == ("", "–", "–")
+        assert message[1:] in said
+    return now, steps, said
+
+
+def select(page, name):
+    page.get_by_role("button", name=f"Select {name}").click()
+
+
+def set_slider(page, name, value):
+    page.get_by_role("slider", name=name, exact=True).fill(str(value))
+
+
+def choose(page, label):
+    page.get_by_label("settings").select_option(label=label)
+
+
+def test_starts_with_the_net_of_the_chapter(page):
+    now, steps, said = check(page)
+    assert [Window(**layer) for layer in now["layers"]] == list(PUBLISHED)
+    assert sum(s.parameters for s in steps) == 60_965_224
+    assert "⌊(224 + 2·2 − 11) / 4⌋ + 1 = ⌊54.25⌋ + 1 = 55" in said
+    assert "zeros of the padding" in said
+
+
+@pytest.mark.parametrize(("label", "size", "layers"), PRESETS)
+def test_presets(page, label, size, layers):
+    choose(page, label)
+    now, steps, _ = check(page)
+    assert now["size"] == size
+    assert steps == walk(layers, size)
+
+
+def test_what_the_presets_show(page):
+    choose(page, "the misprint: 224, no padding")
+    _, steps, said = check(page)
+    assert [s.name for s in steps if s.lost] == ["conv1", "pool1", "pool2", "pool5"]
+    assert "last 1 row and 1 column: of the map itself" in said
+    choose(page, "the one tower of the zoos")
+    assert sum(s.parameters for s in check(page)[1]) == 61_100_840
+    choose(page, "one tower")
+    assert sum(s.parameters for s in check(page)[1]) == 62_378_344
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("conv1", {"kernel": 7, "stride": 3, "padding": 1, "maps": 64}),
+        ("conv2", {"kernel": 4, "stride": 2, "padding": 3}),
+        ("pool1", {"kernel": 2, "stride": 3, "padding": 1}),
+        ("conv5", {"maps": 512, "padding": 0}),
+        ("fc7", {"neurons": 1024}),
+    ],
+)
+def test_settings_equal_python(page, name, settings):
+    select(page, name)
+    for key, value in settings.items():
+        set_slider(page, key, value)
+    now, steps, said = check(page)
+    layer = now["layers"][now["selected"]]
+    assert layer["name"] == name
+    keys = {"kernel": "kernel_size", "maps": "channels", "neurons": "channels"}
+    for key, value in settings.items():
+        assert layer[keys.get(key, key)] == value
+    assert now["preset"] is None
+    assert page.get_by_label("settings").input_value() == "own"
+    assert said.startswith(f"{name}: ")
+
+
+def test_a_full_layer_says_its_inputs(page):
+    select(page, "fc6")
+    assert "256 · 6² = 9,216 inputs for each of 4,096 neurons" in check(page)[2]
+
+
+@pytest.mark.parametrize("size", [32, 63, 64, 100, 288])
+def test_images_of_any_size(page, size):
+    set_slider(page, "image", size)
+    assert check(page)[0]["size"] == size
+
+
+def test_a_small_image_does_not_fit(page):
+    set_slider(page, "image", 32)
+    _, steps, said = check(page)
+    assert [s.size for s in steps] == [7, 3, 3, 1, 1, 1, 1]
+    assert "pool5: kernel (3) is larger than the padded input (1)" in said
+    select(page, "pool5")
+    assert "there is no network" in check(page)[2]
+
+
+def test_groups_must_divide(page):
+    select(page, "conv2")
+    page.get_by_label("groups").select_option("4")
+    assert check(page)[0]["error"] is None
+    select(page, "conv1")
+    page.get_by_label("groups").select_option("2")
+    now, _, said = check(page)
+    assert now["error"].startswith("conv1: groups (2) must divide")
+    assert "there is no network" in said
+    choose(page, "224, padding 2")
+    assert check(page)[0]["error"] is None
+
+
+def test_by_keyboard_and_by_touch(page):
+    page.get_by_role("button", name="Select conv3").focus()
+    page.keyboard.press("Enter")
+    assert check(page)[0]["selected"] == 4
+    focused = page.evaluate("document.activeElement.textContent")
+    assert focused == "conv3"
+    page.get_by_role("slider", name="padding").focus()
+    page.keyboard.press("ArrowLeft")
+    assert check(page)[1][4].size == 11
+    assert page.evaluate("document.activeElement.type") == "range"
+    page.get_by_role("button", name="Select pool2").tap()
+    assert check(page)[0]["selected"] == 3
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_fits_a_narrow_phone(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    choose(page, "the misprint: 224, no padding")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    check(page)
+
+
+def test_a_still_picture_stands_in():
+    assert len(AlexNetExplorer().still().axes) == 3

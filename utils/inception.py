@@ -513,17 +513,22 @@ def auxiliary_loss(output, labels, weight=0.3) -> torch.Tensor:
         the mean over the images, a tensor of one number.
 
     Raises:
-        ValueError: a negative weight, or an output that is neither.
+        ValueError: a negative weight, or an output that is not as described.
     """
     weight = checked_number("weight", weight)
-    if isinstance(output, torch.Tensor):
-        output = (output,)
-    if not (isinstance(output, tuple | list) and output):
+    parts = output if isinstance(output, tuple | list) else (output,)
+    if not parts or not all(isinstance(logits, torch.Tensor) for logits in parts):
         raise ValueError(
             "output must be logits (N, classes) or a tuple of such, the network's own "
-            f"first, got {type(output).__name__}"
+            f"first, got {output!r}"
         )
-    main, *heads = (F.cross_entropy(logits, labels) for logits in output)
+    for logits in parts:
+        if logits.ndim != 2 or len(logits) != len(labels):
+            raise ValueError(
+                "output must have one row a label, got "
+                f"{tuple(logits.shape)} and {len(labels)} labels"
+            )
+    main, *heads = (F.cross_entropy(logits, labels) for logits in parts)
     return main + weight * sum(heads)
 
 
@@ -589,7 +594,7 @@ def factorized(in_channels, out_channels, kernel_size, batch_norm=False):
 class FactorizedInceptionBlock(nn.Module):
     """The module of v3's middle grid: windows of n x n without one kernel n x n.
 
-    (N, C, H, W) -> (N, one + single[1] + double[1] + pool, H, W) (v3, figure 6):
+    (N, C, H, W) -> (N, one + once[1] + twice[1] + pool, H, W) (v3, figure 6):
 
         1x1,   1x1 -> nxn,   1x1 -> nxn -> nxn,   3x3 mean pooling -> 1x1
 
@@ -598,7 +603,7 @@ class FactorizedInceptionBlock(nn.Module):
     Args:
         in_channels: C.
         one: channels of the 1x1 branch.
-        single, double: (reduced channels, output channels) of these branches.
+        once, twice: (reduced channels, output channels) of these branches.
         pool: channels behind the pooling.
         kernel_size: n, odd.
         batch_norm: in every convolution.
@@ -608,29 +613,29 @@ class FactorizedInceptionBlock(nn.Module):
     """
 
     def __init__(
-        self, in_channels, one, single, double, pool, kernel_size=7, batch_norm=True
+        self, in_channels, one, once, twice, pool, kernel_size=7, batch_norm=True
     ):
         super().__init__()
-        single, double = checked_pair("single", single), checked_pair("double", double)
+        once, twice = checked_pair("once", once), checked_pair("twice", twice)
         norm = {"batch_norm": batch_norm}
         self.one = convolution(in_channels, one, 1, **norm)
-        self.single = nn.Sequential(
-            convolution(in_channels, single[0], 1, **norm),
-            factorized(*single, kernel_size, **norm),
+        self.once = nn.Sequential(
+            convolution(in_channels, once[0], 1, **norm),
+            factorized(*once, kernel_size, **norm),
         )
-        self.double = nn.Sequential(
-            convolution(in_channels, double[0], 1, **norm),
-            factorized(double[0], double[0], kernel_size, **norm),
-            factorized(*double, kernel_size, **norm),
+        self.twice = nn.Sequential(
+            convolution(in_channels, twice[0], 1, **norm),
+            factorized(twice[0], twice[0], kernel_size, **norm),
+            factorized(*twice, kernel_size, **norm),
         )
         self.pool = nn.Sequential(
             nn.AvgPool2d(3, stride=1, padding=1),
             convolution(in_channels, pool, 1, **norm),
         )
-        self.out_channels = one + single[1] + double[1] + pool
+        self.out_channels = one + once[1] + twice[1] + pool
 
     def forward(self, x):
-        parts = self.one(x), self.single(x), self.double(x), self.pool(x)
+        parts = self.one(x), self.once(x), self.twice(x), self.pool(x)
         return torch.cat(parts, dim=1)
 
 

@@ -395,7 +395,7 @@ class GoogLeNet(_InceptionNet):
         self.stem = nn.Sequential(
             convolution(3, 64, 7, stride=2),  # (N, 64, 112, 112)
             halve(),  # (N, 64, 56, 56)
-            nn.LocalResponseNorm(5),
+            nn.LocalResponseNorm(5),  # the paper gives no numbers for it
             convolution(64, 64, 1),
             convolution(64, 192, 3),  # (N, 192, 56, 56)
             nn.LocalResponseNorm(5),

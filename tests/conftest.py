@@ -1,4 +1,4 @@
-"""Fixtures that more than one file uses: a browser, and the website."""
+"""Fixtures that more than one file uses: a few digits, a browser, the website."""
 
 import functools
 import http.server
@@ -9,11 +9,27 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
 from ipywidgets import DOMWidget
 
 from book.tools import browser as browsers
+from utils.data import mnist5k
+from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def seeded():
+    """All generators begin at 0."""
+    seed_everything(0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Thirty-two digits to learn by heart: images (32, 1, 28, 28) and labels (32,)."""
+    train, _ = mnist5k()
+    return torch.tensor(train.x[:32]), torch.tensor(train.y[:32])
 
 
 @functools.cache

@@ -34,6 +34,9 @@ from utils.data import mnist5k
 from utils.lenet import feature_maps
 from utils.training import fit, seed_everything
 
+pytestmark = pytest.mark.usefixtures("seeded")
+
+
 SHAPES = {
     "conv1": (96, 55, 55),
     "norm1": (96, 55, 55),
@@ -62,17 +65,6 @@ SMALL_SHAPES = {
     "fc7": (128,),
     "fc8": (10,),
 }
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    seed_everything(0)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    train, _ = mnist5k()
-    return torch.tensor(train.x[:32]), torch.tensor(train.y[:32])
 
 
 def meta(**settings):

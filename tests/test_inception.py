@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from utils.counting import count_macs, count_parameters, layer_table
-from utils.data import mnist5k
 from utils.generalization import gradient_norms
 from utils.inception import (
     FIVES,
@@ -33,6 +32,9 @@ from utils.inception import (
 )
 from utils.pooling import receptive_field
 from utils.training import evaluate, fit, seed_everything
+
+pytestmark = pytest.mark.usefixtures("seeded")
+
 
 WIDTHS = 5, (4, 6), (3, 7), 2  # of a module small enough for every test
 
@@ -66,17 +68,6 @@ def imagenet_net(**settings):
     """GoogLeNet without numbers: its shapes and counts are all there."""
     with torch.device("meta"):
         return GoogLeNet(**settings)
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    seed_everything(0)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    train, _ = mnist5k()
-    return torch.tensor(train.x[:32]), torch.tensor(train.y[:32])
 
 
 # ------------------------------------------------------------ GoogLeNet, as published

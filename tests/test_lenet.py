@@ -28,6 +28,9 @@ from utils.lenet import (
 from utils.pooling import receptive_field
 from utils.training import seed_everything
 
+pytestmark = pytest.mark.usefixtures("seeded")
+
+
 NETS = [LeNet5Original, LeNet5]
 both_nets = pytest.mark.parametrize("net", NETS)
 
@@ -69,17 +72,6 @@ SHAPES = {
     "F6": (84,),
     "output": (10,),
 }
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    seed_everything(0)
-
-
-@pytest.fixture(scope="module")
-def digits():
-    train, _ = mnist5k()
-    return torch.tensor(train.x[:32]), torch.tensor(train.y[:32])
 
 
 def random_table(rows, columns):

@@ -222,7 +222,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-        "seconds": round(seconds, 1),
+        "seconds": float(f"{seconds:.4g}"),
         "curve": {k: [float(f"{v:.5g}") for v in line] for k, line in curve.items()},
         "final": {
             "train_accuracy": history.train_accuracy[-1],

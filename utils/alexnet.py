@@ -33,15 +33,11 @@ from utils.training import pick_device, seed_everything
 CHANNELS = (96, 256, 384, 384, 256)  # of the five convolutions, both towers together
 # Initial weights of `SmallAlexNet` have the standard deviation gain / sqrt(inputs).
 GAINS = {nn.ReLU: math.sqrt(2), nn.Tanh: 1.0}
-# What `SmallAlexNet` does with grey and colour images: mean and standard deviation are
-# those of the training pixels of MNIST and of CIFAR-10.
+# What `SmallAlexNet` does with grey and colour images.
 INPUTS = {
-    1: {"sizes": (28, 32), "mean": (0.1307,), "std": (0.3081,)},
-    3: {
-        "sizes": (32,),
-        "mean": (0.4914, 0.4822, 0.4465),
-        "std": (0.2470, 0.2435, 0.2616),
-    },
+    channels: {"sizes": sizes, "mean": mean, "std": std}
+    for channels, sizes in ((1, (28, 32)), (3, (32,)))
+    for mean, std in [data.STATISTICS[channels]]
 }
 NORMS = ("local", "batch", None)
 STAGES = 5  # between them the towers exchange what they have

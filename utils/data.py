@@ -42,6 +42,12 @@ CLASS_NAMES = {
         *("dog", "frog", "horse", "ship", "truck"),
     ),
 }
+# Channels -> mean and standard deviation of the training pixels, from 0 to 1, in each:
+# those of MNIST for grey images, those of CIFAR-10 for red, green and blue.
+STATISTICS = {
+    1: ((0.1307,), (0.3081,)),
+    3: ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+}
 
 
 class Images(NamedTuple):

@@ -47,8 +47,8 @@ ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
 PROBED = 256  # images that a probe sees
 LISTED = 1000  # errors that a record lists one by one; more only of the run it keeps
-FEW = 200  # errors of that run, of which it stores all images; of more only the
-SUREST = 24
+# Of that run it also stores the images: of a FEW errors all, of more the SUREST.
+FEW, SUREST = 200, 24
 
 
 @dataclass(frozen=True)
@@ -423,13 +423,6 @@ REARRANGED = Recipe(
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
 )
-PHOTOGRAPHS = {
-    "epochs": 20,
-    "batch_size": 128,
-    "optimizer": SGD,
-    "augment": RandomCropFlip(padding=4),
-    "autocast": torch.bfloat16,
-}
 # As the paper compared them: nothing against over-fitting but a little weight decay.
 ALEXNET_RELU = Recipe(
     functools.partial(SmallAlexNet, dropout=0.0),
@@ -444,9 +437,13 @@ ALEXNET_TANH = replace(
 )
 INCEPTION = Recipe(
     SmallGoogLeNet,
-    **PHOTOGRAPHS,
+    epochs=20,
+    batch_size=128,
+    optimizer=SGD,
     learning_rate=0.1,
     loss=auxiliary_loss,
+    augment=RandomCropFlip(padding=4),
+    autocast=torch.bfloat16,
     probe=stem_gradient,
 )
 

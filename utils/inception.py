@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.augmentation import checked_number, checked_whole
+from utils.data import STATISTICS
 
 FIVES = ("5×5", "two 3×3")  # how the branch with a 5 x 5 window may look
 
@@ -418,11 +419,7 @@ class GoogLeNet(_InceptionNet):
         return _checked_images(images, (3, 224, 224))
 
 
-# Channels -> size, mean and standard deviation of the images: MNIST's, CIFAR-10's.
-PIXELS = {
-    1: (28, [0.1307], [0.3081]),
-    3: (32, [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
-}
+SIZES = {1: 28, 3: 32}  # channels of small images -> their height and width
 SMALL_MODULES = {
     "3a": (24, (24, 32), (16, 16), 8),
     "3b": (32, (32, 48), (16, 16), 16),
@@ -461,11 +458,11 @@ class SmallGoogLeNet(_InceptionNet):
         batch_norm=True,
     ):
         super().__init__()
-        if in_channels not in PIXELS:
+        if in_channels not in SIZES:
             raise ValueError(f"in_channels must be 1 or 3, got {in_channels!r}")
         if five not in FIVES:
             raise ValueError(f"five must be one of {', '.join(FIVES)}, got {five!r}")
-        size, mean, std = PIXELS[in_channels]
+        size, (mean, std) = SIZES[in_channels], STATISTICS[in_channels]
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
         self.shape = (in_channels, size, size)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.augmentation import checked_whole
-from utils.data import DataError, RemoteFile, published
+from utils.data import STATISTICS, DataError, RemoteFile, published
 
 # Name -> units of each of the four stages, and whether they are bottlenecks.
 ARCHITECTURES = {
@@ -46,12 +46,6 @@ WEIGHTS = {
         "Without weights='imagenet' the net is built untrained.",
     )
     for name, sha256 in _HASHES.items()
-}
-# Channels -> mean and standard deviation of the pixels in [0, 1] that they hold:
-# those of MNIST for grey images, those of CIFAR-10 for red, green and blue.
-STATISTICS = {
-    1: ([0.1307], [0.3081]),
-    3: ([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
 }
 
 

@@ -41,6 +41,7 @@ from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from utils.counting import count_parameters
 from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
+from utils.resnet import CifarResNet, gradients_by_depth
 from utils.training import fit, pick_device, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
@@ -446,6 +447,22 @@ INCEPTION = Recipe(
     autocast=torch.bfloat16,
     probe=stem_gradient,
 )
+# One recipe for four nets: short, so that two cores do it in hours.
+RESNET = Recipe(
+    CifarResNet,
+    epochs=20,
+    batch_size=128,
+    optimizer=SGD,
+    learning_rate=0.1,
+    augment=RandomCropFlip(padding=4),
+    autocast=torch.bfloat16,
+    probe=gradients_by_depth,
+)
+DEPTHS = {
+    f"{kind}-{depth}": functools.partial(CifarResNet, depth, residual)
+    for kind, residual in (("plain", False), ("residual", True))
+    for depth in (20, 56)
+}
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -521,6 +538,13 @@ EXPERIMENTS = {
             ),
         },
         seeds=(0,),
+    ),
+    "resnet-cifar10-quick": Experiment(
+        "Plain and residual nets of 20 and 56 layers on CIFAR-10, in 20 epochs",
+        data="cifar10",
+        variants={k: replace(RESNET, model=model) for k, model in DEPTHS.items()},
+        seeds=(0,),
+        keep=("residual-20", 0),
     ),
 }
 

@@ -1,6 +1,7 @@
 """An experiment records what it did, goes on after a kill, and never mixes settings."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -205,6 +206,43 @@ def test_a_validation_experiment_never_sees_the_test_set(lab, monkeypatch):
     used_train, used_test = held.load()
     assert (used_train.x == train.x[:3700]).all()
     assert (used_test.x == train.x[3700:]).all()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        # up in a tenth of the steps, from a twenty-fifth, then down along a cosine
+        (None, {0: 0.4, 9: 10, 99: 4e-5, 54: 10 * (1 + math.cos(math.pi / 2)) / 2}),
+        (experiments.two_drops, {0: 10, 49: 10, 50: 1, 74: 1, 75: 0.1, 99: 0.1}),
+    ],
+)
+def test_the_learning_rate_follows_its_schedule(lab, monkeypatch, schedule, expected):
+    rates = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    recipe = Recipe(tiny_net, 20, 800, Watched, 10, schedule)
+    assert recipe.schedule is schedule
+    demo = replace(DEMO, variants={"one": recipe}, seeds=(0,), keep=None)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", demo)
+    record = lab()
+    assert len(rates) == 100  # five steps an epoch
+    for step, rate in expected.items():
+        assert rates[step] == pytest.approx(rate, rel=0.01), step
+    named = record["variants"]["one"].get("schedule")
+    assert named == (schedule and "two_drops")
+
+
+def test_quick_is_an_experiment_of_its_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(experiments, "run_all", lambda name, **_: asked.append(name))
+    assert experiments.main(["resnet-cifar10", "--quick"]) == 0
+    assert experiments.main(["resnet-cifar10"]) == 0
+    assert asked == ["resnet-cifar10-quick", "resnet-cifar10"]
+    assert set(asked) < set(experiments.EXPERIMENTS)
 
 
 def test_what_cannot_be_run_is_said(lab, capsys):

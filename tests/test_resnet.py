@@ -20,6 +20,7 @@ from utils.counting import count_macs, count_parameters
 from utils.resnet import (
     Bypass,
     CifarResNet,
+    DigitResNet,
     ResidualUnit,
     ResNet,
     drop,
@@ -361,6 +362,18 @@ def test_shapes_on_the_way():
     assert [tuple(s.output.shape[1:]) for s in steps[2::3]] == [
         *((16, 32, 32), (32, 16, 16), (64, 8, 8)),
     ]
+
+
+def test_the_net_for_digits_is_a_small_net_on_averaged_images():
+    digits = torch.rand(2, 1, 28, 28)
+    net = DigitResNet(14, False).eval()
+    inner = CifarResNet(14, False, channels=1, width=8).eval()
+    inner.load_state_dict(net.state_dict())
+    means = digits.unfold(2, 2, 2).unfold(3, 2, 2).mean((4, 5))
+    assert tuple(means.shape) == (2, 1, 14, 14)
+    assert torch.allclose(net(digits), inner(means), atol=1e-6)
+    with pytest.raises(ValueError, match=r"images must be \(N, 1, H, W\)"):
+        net(torch.rand(2, 3, 28, 28))
 
 
 def test_a_small_net_standardises_its_images():

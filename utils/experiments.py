@@ -41,7 +41,7 @@ from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from utils.counting import count_parameters
 from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
-from utils.resnet import CifarResNet, gradients_by_depth
+from utils.resnet import CifarResNet, DigitResNet, gradients_by_depth
 from utils.training import fit, pick_device, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +57,8 @@ class Recipe:
     """How one variant is built and trained.
 
     The learning rate rises to `learning_rate` over the first tenth of the steps and
-    falls to nearly nothing by the last, along a cosine. After every epoch the probe
+    falls to nearly nothing by the last, along a cosine, unless `schedule` makes another
+    scheduler of the optimizer and the number of steps. After every epoch the probe
     measures the model on the first images of the training set; its numbers become
     curves of the record.
     """
@@ -67,6 +68,7 @@ class Recipe:
     batch_size: int = 64
     optimizer: Callable = torch.optim.Adam
     learning_rate: float = 1e-3
+    schedule: Callable | None = None
     loss: Callable = F.cross_entropy
     augment: Callable | None = None
     autocast: torch.dtype | None = None
@@ -179,13 +181,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     model = recipe.model().to(device)
     optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
     steps = recipe.epochs * -(-len(train.y) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        recipe.learning_rate,
-        total_steps=steps,
-        pct_start=0.1,
-        cycle_momentum=False,
-    )
+    schedule = (recipe.schedule or one_cycle)(optimizer, steps)
     look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
     history = fit(
         model,
@@ -400,6 +396,26 @@ def _pretty(record) -> str:
     return flat.sub(lambda m: m[1] + re.sub(r"\n\s*", " ", m[2]) + m[3], text)
 
 
+# ---------------------------------------------------------------- the schedules
+
+
+def one_cycle(optimizer, steps):
+    """Up to the learning rate in a tenth of the steps, then down along a cosine."""
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        optimizer.param_groups[0]["lr"],
+        total_steps=steps,
+        pct_start=0.1,
+        cycle_momentum=False,
+    )
+
+
+def two_drops(optimizer, steps):
+    """A tenth of the rate after half the steps, a hundredth after three quarters."""
+    drops = [steps // 2, 3 * steps // 4]
+    return torch.optim.lr_scheduler.MultiStepLR(optimizer, drops)
+
+
 # ------------------------------------------------------------ the experiments
 
 DISTORTIONS = {
@@ -458,11 +474,27 @@ RESNET = Recipe(
     autocast=torch.bfloat16,
     probe=gradients_by_depth,
 )
-DEPTHS = {
-    f"{kind}-{depth}": functools.partial(CifarResNet, depth, residual)
-    for kind, residual in (("plain", False), ("residual", True))
-    for depth in (20, 56)
-}
+# The paper's recipe (section 4.2): 64,000 steps.
+RESNET_PAPER = replace(
+    RESNET,
+    epochs=164,
+    optimizer=functools.partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4),
+    schedule=two_drops,
+    autocast=None,
+)
+RESNET_DIGITS = Recipe(DigitResNet, epochs=4, optimizer=SGD, learning_rate=0.1)
+
+
+def by_depth(recipe, net, depths) -> dict[str, Recipe]:
+    """The recipe for a plain and a residual net of each depth."""
+    return {
+        f"{kind}-{depth}": replace(
+            recipe, model=functools.partial(net, depth, kind == "residual")
+        )
+        for kind in ("plain", "residual")
+        for depth in depths
+    }
+
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -539,12 +571,24 @@ EXPERIMENTS = {
         },
         seeds=(0,),
     ),
+    "resnet-digits": Experiment(
+        "Plain and residual nets of 8 to 56 layers on 4,000 small digits, in 4 epochs",
+        data="mnist5k",
+        variants=by_depth(RESNET_DIGITS, DigitResNet, (8, 14, 20, 32, 44, 56)),
+        seeds=(0, 1, 2, 3, 4),
+    ),
     "resnet-cifar10-quick": Experiment(
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, in 20 epochs",
         data="cifar10",
-        variants={k: replace(RESNET, model=model) for k, model in DEPTHS.items()},
+        variants=by_depth(RESNET, CifarResNet, (20, 56)),
         seeds=(0,),
         keep=("residual-20", 0),
+    ),
+    "resnet-cifar10": Experiment(
+        "Plain and residual nets of 20 and 56 layers on CIFAR-10, by the recipe of the "
+        "paper: 164 epochs, for a GPU",
+        data="cifar10",
+        variants=by_depth(RESNET_PAPER, CifarResNet, (20, 56)),
     ),
 }
 
@@ -556,6 +600,9 @@ def main(arguments=None) -> int:
         epilog="Without a name: the list of experiments.",
     )
     parser.add_argument("name", nargs="?", help="which experiment")
+    parser.add_argument(
+        "--quick", action="store_true", help="NAME-quick: a shorter recipe, for a CPU"
+    )
     parser.add_argument(
         "--device", help="cpu, cuda, cuda:1, mps; default: what is best"
     )
@@ -571,8 +618,9 @@ def main(arguments=None) -> int:
             print(f"{name}: {experiment.about}")
             print(f"    {', '.join(experiment.variants)}; seeds {experiment.seeds}")
         return 0
+    name = chosen.name + ("-quick" if chosen.quick else "")
     try:
-        run_all(chosen.name, seeds=chosen.seeds, only=chosen.only, device=chosen.device)
+        run_all(name, seeds=chosen.seeds, only=chosen.only, device=chosen.device)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130

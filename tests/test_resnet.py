@@ -25,8 +25,11 @@ from utils.resnet import (
     ResNet,
     drop,
     gradients_by_depth,
+    loss_gradient,
+    losses_along,
     pad_shortcut,
     plain34,
+    random_direction,
     resnet18,
     resnet34,
     resnet50,
@@ -580,6 +583,69 @@ def test_gradients_by_depth_are_those_of_the_loss(options):
         )
     F.cross_entropy(net(images), labels).backward()
     assert norms == pytest.approx(seen)
+
+
+def a_net_and_images():
+    net = CifarResNet(8, width=4).double().eval()
+    return net, torch.rand(6, 3, 8, 8).double(), torch.arange(6)
+
+
+def test_the_gradient_of_the_loss_is_training_s():
+    net, images, labels = a_net_and_images()
+    before = copy.deepcopy(net.state_dict())
+    gradient = loss_gradient(net, images, labels)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert not net.training
+    F.cross_entropy(net.train()(images), labels).backward()
+    assert list(gradient) == [name for name, _ in net.named_parameters()]
+    for name, weight in net.named_parameters():
+        torch.testing.assert_close(gradient[name], weight.grad)
+
+
+def test_a_random_direction_is_as_long_as_each_filter():
+    net, *_ = a_net_and_images()
+    direction, other = random_direction(net, 0), random_direction(net, 1)
+    for name, weight in net.named_parameters():
+        change = direction[name]
+        assert change.shape == weight.shape
+        if weight.ndim == 1:
+            assert not change.any()
+            continue
+        assert torch.equal(change, random_direction(net, 0)[name])
+        lengths = [v.detach().flatten(1).norm(dim=1) for v in (change, weight)]
+        torch.testing.assert_close(*lengths)
+        alike = F.cosine_similarity(change.flatten(), other[name].flatten(), dim=0)
+        assert abs(alike) < 4 / math.sqrt(weight.numel())
+
+
+def test_losses_along_a_direction():
+    net, images, labels = a_net_and_images()
+    before = copy.deepcopy(net.state_dict())
+    direction = random_direction(net, 0)
+    steps = [-0.5, 0, 1e-6, 0.5]
+    losses = losses_along(net, direction, steps, images, labels)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert not net.training
+
+    for step, loss in zip(steps, losses, strict=True):
+        moved = copy.deepcopy(net).train()
+        with torch.no_grad():
+            for name, weight in moved.named_parameters():
+                weight += step * direction[name]
+        expected = F.cross_entropy(moved(images), labels).item()
+        assert loss == pytest.approx(expected, rel=1e-12)
+
+    gradient = loss_gradient(net, images, labels)
+    slope = sum(float((direction[k] * gradient[k]).sum()) for k in gradient)
+    assert (losses[2] - losses[1]) / 1e-6 == pytest.approx(slope, rel=1e-3)
+
+
+def test_directions_that_do_not_fit():
+    net, images, labels = a_net_and_images()
+    with pytest.raises(ValueError, match=r"no parameter 'conv9.weight'"):
+        losses_along(net, {"conv9.weight": torch.zeros(1)}, [0], images, labels)
+    with pytest.raises(ValueError, match=r"of 'fc.bias' must be \(10,\), got \(3,\)"):
+        losses_along(net, {"fc.bias": torch.zeros(3)}, [0], images, labels)
 
 
 # ------------------------------------------------------------------------- bad input

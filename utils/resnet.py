@@ -500,7 +500,7 @@ def _zoo_net(name, num_classes, weights, options) -> ResNet:
     return model
 
 
-# --- what is in a trained net
+# --- what a net does
 
 
 def drop(model: _ResNet, *names: str) -> _ResNet:
@@ -565,6 +565,87 @@ def gradients_by_depth(model: _ResNet, images, labels) -> dict[str, float]:
         step.name: float(gradient.norm())
         for step, gradient in zip(steps, gradients, strict=True)
     }
+
+
+def loss_gradient(model: nn.Module, images, labels) -> dict[str, torch.Tensor]:
+    """The gradient of the mean cross-entropy, as in training: name -> dL/dweight.
+
+    Args:
+        model: left as it was.
+        images, labels: (N, C, H, W) and (N,), beside the model.
+    """
+    model = copy.deepcopy(model).train()
+    loss = F.cross_entropy(model(images), labels)
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    names = (name for name, _ in model.named_parameters())
+    return dict(zip(names, gradients, strict=True))
+
+
+def random_direction(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
+    """A random step that is as long as the weights it moves: name -> change.
+
+    Each filter of a convolution, and each row of a full layer, gets normal numbers,
+    scaled to its own length; biases and batch normalisation stay where they are.
+    Without the scaling, nets with larger weights would seem to lie in wider valleys.
+
+    Source: H. Li and others, "Visualizing the loss landscape of neural nets", NeurIPS
+    2018 (arXiv:1712.09913), section 4.
+
+    Args:
+        model: left as it was.
+        seed: of the normal numbers.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    direction = {}
+    for name, weight in model.named_parameters():
+        weight = weight.detach()
+        change = torch.zeros_like(weight)
+        if weight.ndim > 1:
+            rest = tuple(range(1, weight.ndim))
+            noise = torch.randn(weight.shape, generator=generator).to(weight)
+            lengths = [
+                v.square().sum(rest, keepdim=True).sqrt() for v in (weight, noise)
+            ]
+            change = noise * lengths[0] / lengths[1]
+        direction[name] = change
+    return direction
+
+
+def losses_along(model: nn.Module, direction, steps, images, labels) -> list[float]:
+    """The loss at weights + step * direction, a slice of its landscape.
+
+    As in training: batch normalisation takes the statistics of these images. The
+    running ones belong to the weights in the middle and to no others.
+
+    Args:
+        model: left as it was.
+        direction: name of a parameter -> what is added to it, of its shape.
+        steps: numbers.
+        images, labels: (N, C, H, W) and (N,), beside the model.
+
+    Returns:
+        the mean cross-entropy for each step.
+
+    Raises:
+        ValueError: a direction that does not fit the model.
+    """
+    model = copy.deepcopy(model).train()
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+    if wrong := set(direction) - set(weights):
+        raise ValueError(f"direction: the model has no parameter {sorted(wrong)[0]!r}")
+    start = {name: weights[name].clone() for name in direction}
+    losses = []
+    with torch.no_grad():
+        for step in steps:
+            for name, change in direction.items():
+                if change.shape != start[name].shape:
+                    raise ValueError(
+                        f"direction of {name!r} must be {tuple(start[name].shape)}, "
+                        f"got {tuple(change.shape)}"
+                    )
+                weights[name].copy_(start[name] + step * change)
+            losses.append(float(F.cross_entropy(model(images), labels)))
+    return losses
 
 
 def _place(model, name) -> tuple[nn.Sequential, int]:

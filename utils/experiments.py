@@ -577,6 +577,18 @@ EXPERIMENTS = {
         variants=by_depth(RESNET_DIGITS, DigitResNet, (8, 14, 20, 32, 44, 56)),
         seeds=(0, 1, 2, 3, 4),
     ),
+    "resnet-shortcuts": Experiment(
+        "Options A, B and C for the shortcuts of a net of 20 layers, on 4,000 small "
+        "digits",
+        data="mnist5k",
+        variants={
+            option: replace(
+                RESNET_DIGITS, model=functools.partial(DigitResNet, 20, shortcut=option)
+            )
+            for option in "ABC"
+        },
+        seeds=(0, 1, 2, 3, 4),
+    ),
     "resnet-cifar10-quick": Experiment(
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, in 20 epochs",
         data="cifar10",

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from utils.counting import count_macs, count_parameters
-from utils.data import mnist5k
+from utils.data import STATISTICS, mnist5k
 from utils.lenet import (
     CONNECTIONS,
     EuclideanRBF,
@@ -289,6 +289,21 @@ def test_the_larger_j_the_longer_wrong_codes_are_pushed_away():
 # ------------------------------------------------------------ the nets
 
 
+def test_colour_images_are_standardised():
+    images = torch.rand(2, 3, 32, 32)
+    x = as_input(images, channels=3)
+    for k, values in enumerate(zip(*STATISTICS[3], strict=True)):
+        mean, std = values
+        torch.testing.assert_close(x[:, k], (images[:, k] - mean) / std)
+    model = LeNet5(channels=3)
+    assert count_parameters(model) == 61_706 + 2 * 5 * 5 * 6
+    assert model(images).shape == (2, 10)
+    with pytest.raises(ValueError, match=r"images must be \(N, 3, 32, 32\), got"):
+        model(torch.rand(2, 1, 32, 32))
+    with pytest.raises(ValueError, match="channels must be one of 1, 3, got 2"):
+        LeNet5(channels=2)
+
+
 def test_input_is_padded_and_scaled():
     x = torch.rand(2, 1, 28, 28)
     out = as_input(x)
@@ -556,7 +571,9 @@ def test_each_net_learns_32_images_by_heart(net, loss, rate, digits):
 def test_images_of_another_shape_are_refused(net, shape):
     model = net()
     for use in (model, as_input, lambda x: feature_maps(model, x)):
-        with pytest.raises(ValueError, match="images must be grey") as error:
+        with pytest.raises(
+            ValueError, match=r"images must be \(N, 1, 28, 28\) or"
+        ) as error:
             use(torch.zeros(shape))
         assert str(shape) in str(error.value)
 
@@ -623,5 +640,5 @@ def test_rearranged_reads_both_sizes_alike():
         small, padded = model(images), model(F.pad(images, [2] * 4))
     assert small.shape == (3, 10)
     torch.testing.assert_close(small, padded)
-    with pytest.raises(ValueError, match="images must be grey"):
+    with pytest.raises(ValueError, match=r"images must be \(N, 1, 28, 28\) or"):
         model(torch.rand(3, 3, 28, 28))

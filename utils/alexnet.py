@@ -25,7 +25,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from utils import data, distributed
-from utils.augmentation import checked_number, checked_whole
+from utils.checking import checked_images, checked_number, checked_whole
 from utils.convolution1d import output_size
 from utils.counting import count_parameters
 from utils.training import pick_device, seed_everything
@@ -152,17 +152,8 @@ class InputLayer(nn.Module):
                 self.register_buffer(name, values, persistent=False)
 
     def forward(self, images):
-        shape = tuple(images.shape)
-        if len(shape) != 4 or shape[1:] not in {
-            (self.channels, n, n) for n in self.sizes
-        }:
-            wanted = " or ".join(f"(N, {self.channels}, {n}, {n})" for n in self.sizes)
-            raise ValueError(f"images must be {wanted}, got {shape}")
-        if not images.is_floating_point():
-            raise ValueError(
-                f"images must be floating, such as pixels / 255, got {images.dtype}"
-            )
-        border = (self.sizes[-1] - shape[-1]) // 2
+        checked_images(images, *((self.channels, n, n) for n in self.sizes))
+        border = (self.sizes[-1] - images.shape[-1]) // 2
         x = F.pad(images, [border] * 4) if border else images
         return (x - self.mean) / self.std if self.standardises else x
 

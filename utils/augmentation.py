@@ -5,31 +5,11 @@ device of what it is given.
 """
 
 import math
-from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
 
-
-def checked_number(name, value, low=0.0, below=math.inf) -> float:
-    """`value` as a float from `low` to less than `below`, or a ValueError."""
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not (real and low <= value < below and math.isfinite(value)):
-        limit = "finite" if low == -math.inf else f"finite and >= {low:g}"
-        if below != math.inf:
-            limit = f"from {low:g} to less than {below:g}"
-        raise ValueError(f"{name} must be a number, {limit}, got {value!r}")
-    return float(value)
-
-
-def checked_whole(name, value, least) -> int:
-    """`value` as a whole number of at least `least`, or a ValueError."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise ValueError(
-            f"{name} must be a whole number, at least {least}, got {value!r}"
-        )
-    return int(value)
+from utils.checking import checked_number, checked_whole
 
 
 class RandomDistortion:

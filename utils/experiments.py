@@ -42,7 +42,7 @@ from utils.counting import count_parameters
 from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
 from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
 from utils.resnet import CifarResNet, DigitResNet, gradients_by_depth
-from utils.training import fit, pick_device, predict, seed_everything
+from utils.training import fit, one_cycle, pick_device, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS = ROOT / ".cache/experiments"
@@ -397,17 +397,6 @@ def _pretty(record) -> str:
 
 
 # ---------------------------------------------------------------- the schedules
-
-
-def one_cycle(optimizer, steps):
-    """Up to the learning rate in a tenth of the steps, then down along a cosine."""
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        optimizer.param_groups[0]["lr"],
-        total_steps=steps,
-        pct_start=0.1,
-        cycle_momentum=False,
-    )
 
 
 def two_drops(optimizer, steps):

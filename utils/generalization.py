@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-from utils.augmentation import checked_number, checked_whole
+from utils.checking import checked_number, checked_whole
 from utils.data import Images
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.augmentation import checked_number, checked_whole
+from utils.checking import checked_images, checked_number, checked_whole
 from utils.data import STATISTICS
 
 FIVES = ("5×5", "two 3×3")  # how the branch with a 5 x 5 window may look
@@ -345,18 +345,6 @@ class _InceptionNet(nn.Module):
         return self.classify(x)
 
 
-def _checked_images(images, shape) -> torch.Tensor:
-    """`images` if they are floating and (N, *shape), or a ValueError."""
-    if images.ndim != 4 or images.shape[1:] != shape:
-        wanted = ", ".join(map(str, shape))
-        raise ValueError(f"images must be (N, {wanted}), got {tuple(images.shape)}")
-    if not images.is_floating_point():
-        raise ValueError(
-            f"images must be floating, such as pixels / 255, got {images.dtype}"
-        )
-    return images
-
-
 # Table 1 of the paper: one, three, five, pool of each module.
 MODULES = {
     "3a": (64, (96, 128), (16, 32), 32),
@@ -416,7 +404,7 @@ class GoogLeNet(_InceptionNet):
         initialize(self)
 
     def as_input(self, images):
-        return _checked_images(images, (3, 224, 224))
+        return checked_images(images, (3, 224, 224))
 
 
 SIZES = {1: 28, 3: 32}  # channels of small images -> their height and width
@@ -492,7 +480,7 @@ class SmallGoogLeNet(_InceptionNet):
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def as_input(self, images):
-        return (_checked_images(images, self.shape) - self.mean) / self.std
+        return (checked_images(images, self.shape) - self.mean) / self.std
 
 
 # ------------------------------------------------------------ training with heads

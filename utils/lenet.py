@@ -15,7 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.checking import checked_choice, checked_images
 from utils.counting import count_parameters, format_table
+from utils.data import STATISTICS
 from utils.training import evaluating
 
 # Which maps of S2 (columns) each map of C3 (rows) sees: three neighbours, four
@@ -57,33 +59,34 @@ def scaled_tanh(x: torch.Tensor) -> torch.Tensor:
     return 1.7159 * torch.tanh(2 / 3 * x)
 
 
-def as_input(images: torch.Tensor) -> torch.Tensor:
+def as_input(images: torch.Tensor, channels: int = 1) -> torch.Tensor:
     """Pixels as the nets want them: 32 x 32, background -0.1, ink 1.175.
 
     So scaled, the pixels of MNIST have a mean near 0. (Their variance is about 0.12,
-    not near 1, as the paper has it.)
+    not near 1, as the paper has it.) Colour images are standardised instead, with the
+    statistics of CIFAR-10.
 
     Args:
         images: floating, (N, 1, 28, 28) or (N, 1, 32, 32), from 0 (background) to 1
-            (ink).
+            (ink); or of three channels (N, 3, 32, 32).
+        channels: 1 or 3.
 
     Returns:
-        (N, 1, 32, 32).
+        (N, channels, 32, 32).
 
     Raises:
         ValueError: images of another shape, or of whole numbers.
     """
-    shape = tuple(images.shape)
-    if len(shape) != 4 or shape[1:] not in {(1, 28, 28), (1, 32, 32)}:
-        raise ValueError(
-            "images must be grey, (N, 1, 28, 28) or (N, 1, 32, 32), got "
-            f"{shape}: resize them, or average their channels, first"
-        )
-    if not images.is_floating_point():
-        raise ValueError(
-            f"images must be floating, such as pixels / 255, got {images.dtype}"
-        )
-    border = (32 - shape[-1]) // 2
+    if channels == 3:
+        checked_images(images, (3, 32, 32))
+        mean, std = (images.new_tensor(v)[:, None, None] for v in STATISTICS[3])
+        return (images - mean) / std
+    checked_images(
+        images,
+        *((1, 28, 28), (1, 32, 32)),
+        advice="resize them, or average their channels, first",
+    )
+    border = (32 - images.shape[-1]) // 2
     return F.pad(1.275 * images - 0.1, [border] * 4, value=-0.1)
 
 
@@ -248,11 +251,13 @@ class LeNet5(_LeNet):
     Args:
         pool: the class of its pooling layers, `nn.MaxPool2d` or `nn.AvgPool2d`.
         activation: the class of its activations, `nn.Tanh` or `nn.ReLU`.
+        channels: of the images, 1 or 3.
     """
 
-    def __init__(self, pool=nn.MaxPool2d, activation=nn.Tanh):
+    def __init__(self, pool=nn.MaxPool2d, activation=nn.Tanh, channels=1):
         super().__init__()
-        self.c1 = nn.Conv2d(1, 6, kernel_size=5)
+        self.channels = checked_choice("channels", channels, (1, 3))
+        self.c1 = nn.Conv2d(channels, 6, kernel_size=5)
         self.s2 = pool(2)
         self.c3 = nn.Conv2d(6, 16, kernel_size=5)
         self.s4 = pool(2)
@@ -262,7 +267,7 @@ class LeNet5(_LeNet):
         self.activation = activation()
 
     def layers(self, images):
-        x = as_input(images)  # (N, 1, 32, 32)
+        x = as_input(images, self.channels)  # (N, channels, 32, 32)
         yield "C1", (x := self.activation(self.c1(x)))  # (N, 6, 28, 28)
         yield "S2", (x := self.s2(x))  # (N, 6, 14, 14)
         yield "C3", (x := self.activation(self.c3(x)))  # (N, 16, 10, 10)

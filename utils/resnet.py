@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.augmentation import checked_whole
+from utils.checking import checked_choice, checked_images, checked_whole
 from utils.data import STATISTICS, DataError, RemoteFile, published
 
 # Name -> units of each of the four stages, and whether they are bottlenecks.
@@ -112,8 +112,8 @@ class ResidualUnit(nn.Module):
         stride_at="1x1",
     ):
         super().__init__()
-        _checked_choice("shortcut", shortcut, ("A", "B", "C"))
-        _checked_choice("stride_at", stride_at, ("1x1", "3x3"))
+        checked_choice("shortcut", shortcut, ("A", "B", "C"))
+        checked_choice("stride_at", stride_at, ("1x1", "3x3"))
         layers = [(channels, 3, stride), (channels, 3, 1)]
         if bottleneck:
             first, second = (stride, 1) if stride_at == "1x1" else (1, stride)
@@ -361,7 +361,7 @@ class CifarResNet(_ResNet):
     ):
         if checked_whole("depth", depth, 8) % 6 != 2:
             raise ValueError(f"depth must be 6n + 2, such as 20 or 56, got {depth}")
-        _checked_choice("channels", channels, tuple(STATISTICS))
+        checked_choice("channels", channels, tuple(STATISTICS))
         checked_whole("width", width, 1)
         options = dict(
             residual=residual, shortcut=shortcut, preactivation=preactivation
@@ -374,14 +374,7 @@ class CifarResNet(_ResNet):
             self.register_buffer(name, values, persistent=False)
 
     def stem(self, images):
-        if images.ndim != 4 or images.shape[1] != len(self.mean):
-            raise ValueError(
-                f"images must be (N, {len(self.mean)}, H, W), got {tuple(images.shape)}"
-            )
-        if not images.is_floating_point():
-            raise ValueError(
-                f"images must be floating, such as pixels / 255, got {images.dtype}"
-            )
+        checked_images(images, (len(self.mean), None, None))
         x = self.conv1((images - self.mean) / self.std)  # (N, width, H, W)
         return x if self.preactivation else F.relu(self.bn1(x))
 
@@ -401,6 +394,7 @@ class DigitResNet(CifarResNet):
         super().__init__(depth, residual, shortcut, **options)
 
     def stem(self, images):
+        checked_images(images, (1, None, None))
         return super().stem(F.avg_pool2d(images, 2))
 
 
@@ -476,7 +470,7 @@ def _zoo_net(name, num_classes, weights, options) -> ResNet:
     blocks, bottleneck = ARCHITECTURES[name]
     if weights is None:
         return ResNet(blocks, bottleneck, num_classes, **options)
-    _checked_choice("weights", weights, (None, "imagenet"))
+    checked_choice("weights", weights, (None, "imagenet"))
     fitting = dict(num_classes=1000, shortcut="B", residual=True, preactivation=False)
     if bottleneck:
         fitting["stride_at"] = "3x3"
@@ -659,9 +653,3 @@ def _place(model, name) -> tuple[nn.Sequential, int]:
         )
     stage, i = name.split(".")
     return getattr(model, stage), int(i)
-
-
-def _checked_choice(name, value, choices) -> None:
-    if value not in choices:
-        known = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} must be one of {known}, got {value!r}")

@@ -1,0 +1,61 @@
+"""Bad input is refused by name, value and what was expected; good input comes back."""
+
+import re
+
+import pytest
+import torch
+
+from utils.checking import (
+    checked_choice,
+    checked_images,
+    checked_number,
+    checked_whole,
+)
+
+
+def test_good_values_come_back():
+    images = torch.rand(2, 3, 8, 6)
+    assert checked_images(images, (1, 8, 6), (3, None, 6)) is images
+    assert checked_number("rate", 1) == 1.0
+    assert checked_number("share", 0.5, below=1) == 0.5
+    assert checked_whole("depth", 8, 8) == 8
+    assert checked_choice("option", "A", ("A", "B")) == "A"
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (
+            lambda: checked_images(torch.rand(2, 3, 8, 8), (1, 8, 8), (3, None, 6)),
+            "images must be (N, 1, 8, 8) or (N, 3, H, 6), got (2, 3, 8, 8)",
+        ),
+        (
+            lambda: checked_images(torch.rand(3, 8, 8), (3, 8, 8), advice="add N"),
+            "images must be (N, 3, 8, 8), got (3, 8, 8): add N",
+        ),
+        (
+            lambda: checked_images(torch.ones(1, 1, 2, 2).int(), (1, 2, 2)),
+            "images must be floating, such as pixels / 255, got torch.int32",
+        ),
+        (
+            lambda: checked_number("rate", -1),
+            "rate must be a number, finite and >= 0, got -1",
+        ),
+        (
+            lambda: checked_number("share", 1, below=1),
+            "share must be a number, from 0 to less than 1, got 1",
+        ),
+        (lambda: checked_number("rate", True), "rate must be a number"),
+        (
+            lambda: checked_whole("depth", 7.0, 8),
+            "depth must be a whole number, at least 8, got 7.0",
+        ),
+        (
+            lambda: checked_choice("option", "D", ("A", "B")),
+            "option must be one of 'A', 'B', got 'D'",
+        ),
+    ],
+)
+def test_bad_values_are_refused(check, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        check()

@@ -62,7 +62,8 @@ def check(page):
             times = float(re.search(r"([\d.]+) times the", part)[1])
             near = 0.06 if times < 10 else 0.6
             assert times == pytest.approx(errors.mean() / first.mean(), abs=near)
-            assert f" {first.mean():.1f} % with {depths[0]} layers" in part
+            base = re.search(rf"([\d.]+) % with {depths[0]} layers", part)[1]
+            assert float(base) == pytest.approx(first.mean(), abs=0.06)
     check_picture(page, now, depths)
     return now
 
@@ -126,6 +127,9 @@ def test_every_depth_of_every_set(page, data, error):
         now = check(page)
         assert (now["data"], now["error"], now["depth"]) == (data, error, depth)
         assert ("shallowest nets" in said(page)) == (k == 0)
+        worse = final(now, "plain", depth).min() > final(now, "plain", depths[0]).max()
+        verdict = {"training": "not over-fitting", "test": "Over-fitting?"}[error]
+        assert (verdict in said(page)) == worse
 
 
 def test_keys_alone_will_do(page):

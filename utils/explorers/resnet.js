@@ -4,7 +4,7 @@
 const WIDTH = 356;
 const HEIGHT = 270;
 const LEFT = 34;
-const RIGHT = WIDTH - 58;
+const RIGHT = WIDTH - 64;
 const TOP = 10;
 const BOTTOM = HEIGHT - 36;
 const TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
@@ -149,7 +149,7 @@ export default {
         const ratio = least ? "" : `, ${number(times, times < 9.95 ? 1 : 0)} times the ${percent(shallowest)} with ${depths[0]} layers`;
         return `${kind} ${percent(mean)}${range}${ratio}`;
       };
-      const worse = ends.plain.mean > ends.plain.shallowest;
+      const worse = ends.plain.lowest > curve("plain", depths[0]).highest.at(-1); // in every seed
       const verdict = least ? "The shallowest nets: compare deeper ones with them."
         : !worse ? ""
           : state.error === "training" ? "The deeper plain net fits even its training set worse: this is not over-fitting."

@@ -94,19 +94,19 @@ function shortcutOf(unit) {
   const target = `${channels} maps of ${size}²`;
   const why = unit.keeps ? "F(x) has the shape of x already." : `x is ${from} maps of ${before}², F(x) ${target}.`;
   if (unit.kind === "none") return { lines: [], words: "h(x) = ReLU(F(x)): a plain unit, without shortcut." };
-  const sum = "h(x) = ReLU(x + F(x)).";
-  if (unit.kind === "identity") return { lines: [], words: `${sum} ${why} The shortcut is the identity, and costs nothing.` };
+  if (unit.kind === "identity") return { lines: [], words: `h(x) = ReLU(x + F(x)). ${why} The shortcut is the identity, and costs nothing.` };
+  const sum = "h(x) = ReLU(S(x) + F(x)).";
   if (unit.kind === "zeros") {
     const added = channels - from, thinned = stride > 1;
     return {
       lines: [...(thinned ? ["every 2nd pixel"] : []), `+ ${added} zero maps`],
-      words: `${sum} ${why} The shortcut takes ${thinned ? "every second row and column of x" : "x"} and appends ${added} maps of zeros. It costs nothing.`,
+      words: `${sum} ${why} The shortcut S takes ${thinned ? "every second row and column of x" : "x"} and appends ${added} maps of zeros. It costs nothing.`,
     };
   }
   const layer = unit.layers.at(-1);
   return {
     lines: [kernel(layer), `${from} → ${channels}`, "BN"],
-    words: `${sum} ${why} The shortcut projects x by a 1×1 convolution${stride > 1 ? ` with stride ${stride}` : ""}: ${thousands(layer.parameters)} parameters, ${millions(layer.macs)} MACs.`,
+    words: `${sum} ${why} The shortcut S projects x by a 1×1 convolution${stride > 1 ? ` with stride ${stride}` : ""}: ${thousands(layer.parameters)} parameters, ${millions(layer.macs)} MACs.`,
   };
 }
 

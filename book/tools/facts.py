@@ -46,6 +46,7 @@ NOT_A_STATEMENT = [
         r"https?://[^\s)>]+",
         r"^ {0,3}#{1,6}[ ]+\d+(?:\.\d+)*",  # numbers of headings
         r"^ *\d{1,2}[.)](?=[ ])",  # numbers of list items
+        r"^\| *\d{1,2} *\|(?= *\[[^\]\n]+\]\([^\n]*chapters/)",  # the table of chapters
         r"\\tag\{[^}]*\}",  # numbers of equations
         r"\b(?:chapter|section|equation|eq\.|exercise|task|figure|table)s?\s+"
         r"\(?\d+(?:[.-]\d+)?\)?"

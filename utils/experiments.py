@@ -471,6 +471,11 @@ RESNET_PAPER = replace(
     schedule=two_drops,
     autocast=None,
 )
+# The networks of the book by the same recipe, but for the learning rate.
+NETWORKS = {
+    "LeNet-5": functools.partial(LeNet5, channels=3),
+    "AlexNet": SmallAlexNet,
+}
 RESNET_DIGITS = Recipe(DigitResNet, epochs=4, optimizer=SGD, learning_rate=0.1)
 
 
@@ -583,6 +588,20 @@ EXPERIMENTS = {
         data="cifar10",
         variants=by_depth(RESNET, CifarResNet, (56,)),
         seeds=(0,),
+    ),
+    "networks-choice": Experiment(
+        "Which learning rate serves LeNet-5 and the small AlexNet on CIFAR-10 by the "
+        "recipe of the residual nets, on 5,000 images held out from the training set",
+        data="cifar10",
+        variants={
+            f"{name}, {rate:g}": replace(
+                RESNET, model=model, epochs=3, learning_rate=rate, probe=None
+            )
+            for name, model in NETWORKS.items()
+            for rate in (0.01, 0.03, 0.1)
+        },
+        seeds=(0,),
+        validation=5_000,
     ),
     "resnet-cifar10": Experiment(
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, by the recipe of the "

@@ -40,6 +40,8 @@ from utils.resnet import (
 )
 from utils.training import fit, seed_everything
 
+pytestmark = pytest.mark.usefixtures("seeded")
+
 # net, units of each stage, convolutions in a unit, parameters, and MACs at 224 x 224
 # with the stride in the first 1 x 1 and in the 3 x 3 of a bottleneck
 ZOO = [
@@ -57,11 +59,6 @@ SMALL = [
 ]
 zoo = pytest.mark.parametrize("row", ZOO, ids=lambda row: row[0].__name__)
 small = pytest.mark.parametrize("row", SMALL, ids=lambda row: f"{row[0]}")
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    seed_everything(0)
 
 
 def on_meta(build, *args, **kwargs):

@@ -452,16 +452,9 @@ INCEPTION = Recipe(
     autocast=torch.bfloat16,
     probe=stem_gradient,
 )
-# One recipe for four nets: short, so that two cores do it in hours.
-RESNET = Recipe(
-    CifarResNet,
-    epochs=20,
-    batch_size=128,
-    optimizer=SGD,
-    learning_rate=0.1,
-    augment=RandomCropFlip(padding=4),
-    autocast=torch.bfloat16,
-    probe=gradients_by_depth,
+# The same recipe for all nets: short, so that two cores do it in hours.
+RESNET = replace(
+    INCEPTION, model=CifarResNet, loss=F.cross_entropy, probe=gradients_by_depth
 )
 # The paper's recipe (section 4.2): 64,000 steps.
 RESNET_PAPER = replace(
@@ -473,10 +466,22 @@ RESNET_PAPER = replace(
 )
 # The networks of the book by the same recipe, but for the learning rate.
 NETWORKS = {
-    "LeNet-5": functools.partial(LeNet5, channels=3),
-    "AlexNet": SmallAlexNet,
+    name: replace(RESNET, model=model, probe=None)
+    for name, model in (
+        ("LeNet-5", functools.partial(LeNet5, channels=3)),
+        ("AlexNet", SmallAlexNet),
+    )
 }
 RESNET_DIGITS = Recipe(DigitResNet, epochs=4, optimizer=SGD, learning_rate=0.1)
+
+
+def by_rate(recipes, rates) -> dict[str, Recipe]:
+    """Three epochs of each recipe at each learning rate, to choose among them."""
+    return {
+        f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+        for name, recipe in recipes.items()
+        for rate in rates
+    }
 
 
 def by_depth(recipe, net, depths) -> dict[str, Recipe]:
@@ -537,11 +542,9 @@ EXPERIMENTS = {
         "Which learning rate serves the small AlexNet with ReLU and with tanh, on "
         "5,000 images held out from the training set",
         data="cifar10",
-        variants={
-            f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
-            for name, recipe in (("ReLU", ALEXNET_RELU), ("tanh", ALEXNET_TANH))
-            for rate in (0.005, 0.02, 0.08)
-        },
+        variants=by_rate(
+            {"ReLU": ALEXNET_RELU, "tanh": ALEXNET_TANH}, (0.005, 0.02, 0.08)
+        ),
         seeds=(0,),
         validation=5_000,
     ),
@@ -593,13 +596,7 @@ EXPERIMENTS = {
         "Which learning rate serves LeNet-5 and the small AlexNet on CIFAR-10 by the "
         "recipe of the residual nets, on 5,000 images held out from the training set",
         data="cifar10",
-        variants={
-            f"{name}, {rate:g}": replace(
-                RESNET, model=model, epochs=3, learning_rate=rate, probe=None
-            )
-            for name, model in NETWORKS.items()
-            for rate in (0.01, 0.03, 0.1)
-        },
+        variants=by_rate(NETWORKS, (0.01, 0.03, 0.1)),
         seeds=(0,),
         validation=5_000,
     ),

@@ -628,15 +628,16 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
     if wrong := set(direction) - set(weights):
         raise ValueError(f"direction: the model has no parameter {sorted(wrong)[0]!r}")
     start = {name: weights[name].clone() for name in direction}
+    for name, change in direction.items():
+        if change.shape != start[name].shape:
+            raise ValueError(
+                f"direction of {name!r} must be {tuple(start[name].shape)}, got "
+                f"{tuple(change.shape)}"
+            )
     losses = []
     with torch.no_grad():
         for step in steps:
             for name, change in direction.items():
-                if change.shape != start[name].shape:
-                    raise ValueError(
-                        f"direction of {name!r} must be {tuple(start[name].shape)}, "
-                        f"got {tuple(change.shape)}"
-                    )
                 weights[name].copy_(start[name] + step * change)
             losses.append(float(F.cross_entropy(model(images), labels)))
     return losses

@@ -1,6 +1,7 @@
 """The explorer of chapter 8 in a browser: its numbers are utils.alexnet's."""
 
 import pytest
+from test_explorers import state
 
 from utils.alexnet import PUBLISHED, Window, walk
 from utils.explorers.alexnet import PRESETS, AlexNetExplorer
@@ -9,10 +10,6 @@ from utils.explorers.alexnet import PRESETS, AlexNetExplorer
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(AlexNetExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def cells(page):

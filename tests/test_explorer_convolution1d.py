@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import traitlets
+from test_explorers import state
 
 from utils import convolution1d
 from utils.explorers.convolution1d import Convolution1dExplorer
@@ -11,10 +12,6 @@ from utils.explorers.convolution1d import Convolution1dExplorer
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(Convolution1dExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def check(page):

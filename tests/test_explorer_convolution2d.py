@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import traitlets
+from test_explorers import state
 
 from utils.convolution1d import output_size
 from utils.convolution2d import conv2d
@@ -12,10 +13,6 @@ from utils.explorers.convolution2d import Convolution2dExplorer
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(Convolution2dExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def shown(page):

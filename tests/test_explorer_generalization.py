@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_explorers import state
 
 from utils.explorers import generalization as ours
 from utils.explorers.generalization import GeneralizationExplorer
@@ -10,10 +11,6 @@ from utils.explorers.generalization import GeneralizationExplorer
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(GeneralizationExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def set_slider(page, name, value):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import traitlets
+from test_explorers import state
 
 from utils.explorers.inception import InceptionExplorer, budgets, presets
 from utils.inception import FIVES, module_budget, naive_budget
@@ -22,10 +23,6 @@ SLIDERS = {
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(InceptionExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def check(page):

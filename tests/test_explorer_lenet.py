@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets import DOMWidget
+from test_explorers import state
 from torch import nn
 
 from utils import data, records
@@ -46,10 +47,6 @@ KINDS = ["recorded", "tanh", "relu"]
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(LeNetExplorer(), width=760)
-
-
-def state(page):
-    return page.evaluate(f"{EXPLORER}.state()")
 
 
 def verdict(page):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_explorers import state
 
 from utils import mlp
 from utils.explorers.mlp import MLPExplorer, network_figure
@@ -14,10 +15,6 @@ NEXT = ".mlp-next"
 def page(mount_explorer):
     """The explorer in a page of its own, wide."""
     return mount_explorer(MLPExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def twin(state):

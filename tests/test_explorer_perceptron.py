@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from test_explorers import state
 
 from utils import perceptron
 from utils.explorers.perceptron import PerceptronExplorer
@@ -15,10 +16,6 @@ def show(mount_explorer):
     return lambda width=760, **traits: mount_explorer(
         PerceptronExplorer(**traits), width
     )
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def press(page, name):

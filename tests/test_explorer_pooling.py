@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_explorers import state
 
 from utils import pooling
 from utils.explorers.pooling import EXAMPLE, PoolingExplorer
@@ -13,10 +14,6 @@ BACKWARD = {"max": pooling.max_pool2d_backward, "mean": pooling.avg_pool2d_backw
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(PoolingExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def numbers(page, panel):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from test_explorers import state
 
 from utils import records
 from utils.explorers import resnet as explorer
@@ -23,10 +24,6 @@ DATA = {name: records.load_record(record) for name, record in RECORDS.items()}
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(ResNetExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def said(page):

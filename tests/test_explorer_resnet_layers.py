@@ -5,6 +5,7 @@ import re
 
 import pytest
 import traitlets
+from test_explorers import state
 
 from utils.counting import count_macs, count_parameters, layer_table
 from utils.explorers.resnet_layers import (
@@ -32,10 +33,6 @@ PUBLISHED = {
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(ResNetLayersExplorer())
-
-
-def state(page):
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
 def text(locator):

@@ -14,6 +14,11 @@ NAMES = sorted(f.stem for f in FOLDER.glob("*.py") if f.stem != "__init__")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+def state(page):
+    """What the explorer that a page shows says of itself."""
+    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
+
+
 def explorer_class(name):
     module = importlib.import_module(f"utils.explorers.{name}")
     found = [

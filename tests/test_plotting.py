@@ -1,6 +1,7 @@
 """Colours that everybody can tell apart, and figures that say what they show."""
 
 import itertools
+import re
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
@@ -125,6 +126,20 @@ def test_svg_is_the_same_for_the_same_figure_whatever_the_style():
     assert to_svg(a_figure(), "what to see") == first
     mpl.rcParams["svg.hashsalt"] = None
     assert to_svg(a_figure(), "what to see") == first
+
+
+def test_svg_is_the_same_however_the_last_bits_of_the_layout_fall():
+    def at(left):
+        fig = plt.figure(layout="none")
+        for row in (0.1, 0.6):
+            fig.add_axes((left, row, 0.3, 0.3)).plot([1, 3, 2])
+        return to_svg(fig, "what to see")
+
+    svg = at(0.4)
+    assert at(0.4 + 1e-15) == svg
+    clips = re.findall(r'<clipPath id="(\w+)"', svg)
+    assert len(set(clips)) == 2
+    assert set(re.findall(r"url\(#(\w+)\)", svg)) == set(clips)
 
 
 def test_svg_is_an_image_with_the_text_as_its_name():

@@ -6,6 +6,7 @@ PAPER, LINE and MUTED are sentinels: the website replaces them by the page's own
 background and line colours, so that a figure belongs to the page in light and dark.
 """
 
+import hashlib
 import io
 import re
 
@@ -70,13 +71,31 @@ def to_svg(fig, alt: str) -> str:
     with mpl.rc_context({"svg.hashsalt": "perceptron-to-resnet"}):  # stable identifiers
         fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = _stable_clips(svg[svg.index("<svg") :])
     title = alt.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(
         r"^<svg ([^>]*)>",
         lambda head: f'<svg role="img" {head[1]}>\n <title>{title}</title>',
         svg,
         count=1,
+    )
+
+
+def _stable_clips(svg):
+    """`svg` with each clip path named after what it prints.
+
+    Matplotlib names them after all digits of their place, of which the solver of the
+    layout leaves the last to chance.
+    """
+    clips = re.findall(r'<clipPath id="(\w+)">(.*?)</clipPath>', svg, flags=re.DOTALL)
+    names = {
+        name: "p" + hashlib.sha256(f"{i} {what}".encode()).hexdigest()[:10]
+        for i, (name, what) in enumerate(clips)
+    }
+    return re.sub(
+        r'(?<=<clipPath id=")\w+(?=">)|(?<=url\(#)\w+(?=\))',
+        lambda name: names.get(name[0], name[0]),
+        svg,
     )
 
 

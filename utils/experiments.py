@@ -203,7 +203,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         return None
     shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
-    seconds = sum(curve.pop("seconds"))
+    seconds = curve.pop("seconds")
     curve |= curve.pop("probes")
     wrong = np.flatnonzero(shares.argmax(1) != test.y)
     keep = experiment.keep == (variant, seed)
@@ -219,7 +219,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
-        "seconds": float(f"{seconds:.4g}"),
+        "seconds": float(f"{sum(seconds):.4g}"),
+        "fastest_epoch": float(f"{min(seconds):.4g}"),
         "curve": {k: [float(f"{v:.5g}") for v in line] for k, line in curve.items()},
         "final": {
             "train_accuracy": history.train_accuracy[-1],
@@ -452,6 +453,9 @@ INCEPTION = Recipe(
     autocast=torch.bfloat16,
     probe=stem_gradient,
 )
+NO_HEADS = replace(
+    INCEPTION, model=functools.partial(SmallGoogLeNet, aux_classifiers=False)
+)
 # The same recipe for all nets: short, so that two cores do it in hours.
 RESNET = replace(
     INCEPTION, model=CifarResNet, loss=F.cross_entropy, probe=gradients_by_depth
@@ -466,10 +470,12 @@ RESNET_PAPER = replace(
 )
 # The networks of the book by the same recipe, but for the learning rate.
 NETWORKS = {
-    name: replace(RESNET, model=model, probe=None)
-    for name, model in (
-        ("LeNet-5", functools.partial(LeNet5, channels=3)),
-        ("AlexNet", SmallAlexNet),
+    name: replace(RESNET, model=model, learning_rate=rate, probe=None)
+    for name, model, rate in (
+        ("LeNet-5", functools.partial(LeNet5, channels=3), 0.1),
+        ("AlexNet", SmallAlexNet, 0.03),
+        ("GoogLeNet", NO_HEADS.model, 0.1),
+        ("ResNet-20", functools.partial(CifarResNet, 20), 0.1),
     )
 }
 RESNET_DIGITS = Recipe(DigitResNet, epochs=4, optimizer=SGD, learning_rate=0.1)
@@ -557,13 +563,14 @@ EXPERIMENTS = {
         keep=("ReLU", 0),
     ),
     "inception-cifar10": Experiment(
-        "A small GoogLeNet on CIFAR-10, with and without auxiliary heads",
+        "A small GoogLeNet on CIFAR-10, with and without auxiliary heads, and with "
+        "5×5 convolutions in place of two 3×3",
         data="cifar10",
         variants={
             "heads": INCEPTION,
-            "no heads": replace(
-                INCEPTION,
-                model=functools.partial(SmallGoogLeNet, aux_classifiers=False),
+            "no heads": NO_HEADS,
+            "no heads, 5×5": replace(
+                NO_HEADS, model=functools.partial(NO_HEADS.model, five="5×5")
             ),
         },
         seeds=(0,),
@@ -587,18 +594,27 @@ EXPERIMENTS = {
         seeds=(0, 1, 2, 3, 4),
     ),
     "resnet-cifar10-quick": Experiment(
-        "A plain and a residual net of 56 layers on CIFAR-10, in 20 epochs",
+        "Plain and residual nets of 20 and 56 layers on CIFAR-10, in 20 epochs",
         data="cifar10",
-        variants=by_depth(RESNET, CifarResNet, (56,)),
+        variants=by_depth(RESNET, CifarResNet, (20, 56)),
         seeds=(0,),
+        keep=("residual-20", 0),
     ),
     "networks-choice": Experiment(
         "Which learning rate serves LeNet-5 and the small AlexNet on CIFAR-10 by the "
         "recipe of the residual nets, on 5,000 images held out from the training set",
         data="cifar10",
-        variants=by_rate(NETWORKS, (0.01, 0.03, 0.1)),
+        variants=by_rate(
+            {name: NETWORKS[name] for name in ("LeNet-5", "AlexNet")}, (0.01, 0.03, 0.1)
+        ),
         seeds=(0,),
         validation=5_000,
+    ),
+    "networks-cifar10": Experiment(
+        "The networks of the book on CIFAR-10 by one recipe, in 20 epochs",
+        data="cifar10",
+        variants=NETWORKS,
+        seeds=(0, 1),
     ),
     "resnet-cifar10": Experiment(
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, by the recipe of the "

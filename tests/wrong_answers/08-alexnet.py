@@ -128,6 +128,11 @@ def grouped_conv2d(x, weight, bias, groups, padding):
     return y
 
 
+# %% ex3-a: leaves the groups to F.conv2d
+def grouped_conv2d(x, weight, bias, groups, padding):
+    return F.conv2d(x, weight, bias, padding=padding, groups=groups)
+
+
 # %% ex3-b: every kernel sees the first maps
 def as_dense(weight, groups):
     dense = weight.new_zeros(len(weight), weight.shape[1] * groups, *weight.shape[2:])
@@ -310,6 +315,13 @@ def shared_out(model, x, y, sizes):
     return combine(parts, sizes)
 
 
+# %% ex5-b: the whole batch at once
+def shared_out(model, x, y, sizes):
+    names, weights = zip(*model.named_parameters(), strict=True)
+    found = torch.autograd.grad(F.cross_entropy(model(x), y), weights)
+    return dict(zip(names, found, strict=True))
+
+
 # %% ex5-c: batch normalisation has gradients, so it is averaged too
 exact = {"convolution", "max pooling", "local response", "batch normalisation"}
 
@@ -356,6 +368,26 @@ def accuracy(dropout, seed, train, test):
     model = SmallAlexNet(in_channels=1, dropout=dropout)
     sgd = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     settings = {"batch_size": 10, "optimizer": sgd, "seed": seed}
+    fit(model, train, epochs=3, progress=False, **settings)
+    return evaluate(model, test).accuracy
+
+
+# %% ex6-a: no momentum
+def accuracy(dropout, seed, train, test):
+    seed_everything(seed)
+    model = SmallAlexNet(in_channels=1, activation=nn.Tanh, dropout=dropout)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.02)
+    settings = {"batch_size": 10, "optimizer": sgd, "seed": seed}
+    fit(model, train, epochs=3, progress=False, **settings)
+    return evaluate(model, test).accuracy
+
+
+# %% ex6-a: the same order of the images for all seeds
+def accuracy(dropout, seed, train, test):
+    seed_everything(seed)
+    model = SmallAlexNet(in_channels=1, activation=nn.Tanh, dropout=dropout)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    settings = {"batch_size": 10, "optimizer": sgd}
     fit(model, train, epochs=3, progress=False, **settings)
     return evaluate(model, test).accuracy
 
@@ -426,6 +458,19 @@ def by_chance(first, second, draws, seed):
     rng = np.random.default_rng(seed)
     both = np.concatenate([first, second])
     apart, cut = abs(np.mean(first) - np.mean(second)), len(both) // 2
+    hits = 0
+    for _ in range(draws):
+        dealt = rng.permutation(both)
+        gap = abs(dealt[:cut].mean() - dealt[cut:].mean())
+        hits += gap >= apart - 1e-12
+    return hits / draws
+
+
+# %% ex7-b: the same shuffles for all seeds
+def by_chance(first, second, draws, seed):
+    rng = np.random.default_rng(0)
+    both, cut = np.concatenate([first, second]), len(first)
+    apart = abs(np.mean(first) - np.mean(second))
     hits = 0
     for _ in range(draws):
         dealt = rng.permutation(both)

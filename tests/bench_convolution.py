@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from utils import convolution2d
-from utils.mlp import relative_error
+from utils.gradients import relative_error
 
 CORES = 2
 GOAL = 2.5  # times torch's time

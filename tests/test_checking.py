@@ -48,7 +48,7 @@ def test_good_values_come_back():
         (lambda: checked_number("rate", True), "rate must be a number"),
         (
             lambda: checked_whole("depth", 7.0, 8),
-            "depth must be a whole number, at least 8, got 7.0",
+            "depth must be a whole number >= 8, got 7.0",
         ),
         (
             lambda: checked_choice("option", "D", ("A", "B")),

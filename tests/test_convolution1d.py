@@ -13,7 +13,7 @@ from utils.convolution1d import (
     cross_correlate1d,
     output_size,
 )
-from utils.mlp import numerical_gradient, relative_error
+from utils.gradients import numerical_gradient, relative_error
 
 # The same examples in every run, so that a pass is a pass tomorrow.
 property_test = settings(max_examples=100, derandomize=True, deadline=None)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from utils import convolution2d as c2
 from utils.convolution2d import Conv2d, conv2d, conv2d_backward, conv2d_naive, rot180
-from utils.mlp import numerical_gradient, relative_error
+from utils.gradients import numerical_gradient, relative_error
 
 # The same examples in every run, so that a pass is a pass tomorrow.
 property_test = settings(max_examples=100, derandomize=True, deadline=None)

@@ -19,9 +19,9 @@ import torch.nn.functional as F
 from test_training import digits
 from torch import nn
 
-from utils import alexnet, data, distributed, experiments, records
+from utils import alexnet, data, distributed, records
 from utils.checkpoints import load_checkpoint
-from utils.experiments import EXPERIMENTS, Experiment, Recipe
+from utils.experiments import EXPERIMENTS, Experiment, Recipe, runner
 from utils.training import fit, predict, seed_everything
 
 ROOT = Path(__file__).parents[1]
@@ -488,9 +488,9 @@ def lab(folder, pausing=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(EXPERIMENTS, "demo", DEMO)
         patch.setattr(data, "tiny", tiny_data, raising=False)
-        run_all = functools.partial(experiments.run_all, **places)
-        patch.setattr(experiments, "run_all", run_all)
-        return experiments.main(["demo", "--device", "cpu"])
+        run_all = functools.partial(runner.run_all, **places)
+        patch.setattr(runner, "run_all", run_all)
+        return runner.main(["demo", "--device", "cpu"])
 
 
 def wait_until_paused(folder, kept):

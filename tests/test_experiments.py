@@ -14,7 +14,8 @@ from test_training import kill_after
 from torch import nn
 
 from utils import data, experiments, records
-from utils.experiments import Experiment, Recipe
+from utils.experiments import Experiment, Recipe, runner
+from utils.experiments import resnet as resnet_experiments
 from utils.records import RecordError
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +46,7 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")
 
     def run(**settings):
-        experiments.run_all(
+        runner.run_all(
             "demo",
             folder=tmp_path / "results",
             checkpoints=tmp_path / "checkpoints",
@@ -69,7 +70,7 @@ def without_circumstances(record):
 
 
 def test_a_record_says_what_was_run_and_what_came_out(lab, monkeypatch):
-    monkeypatch.setattr(experiments, "LISTED", 200)
+    monkeypatch.setattr(runner, "LISTED", 200)
     record = lab()
     assert [(r["variant"], r["seed"]) for r in record["runs"]] == [
         ("fast", 0),
@@ -96,7 +97,7 @@ def test_a_record_says_what_was_run_and_what_came_out(lab, monkeypatch):
     for run in record["runs"]:
         errors = run["final"]["test_errors"]
         kept = (run["variant"], run["seed"]) == DEMO.keep
-        assert ("wrong" in run) == (kept or errors <= experiments.LISTED)
+        assert ("wrong" in run) == (kept or errors <= runner.LISTED)
         assert len(run.get("wrong", range(errors))) == errors > 0
         assert run["versions"]["torch"] == torch.__version__
         assert run["hardware"]["threads"] == torch.get_num_threads()
@@ -111,13 +112,13 @@ def test_a_probe_sees_the_first_training_images_and_becomes_a_curve(lab, monkeyp
     train, _ = data.mnist5k()
 
     def mean_pixel(model, images, labels):
-        assert labels.tolist() == train.y[: experiments.PROBED].tolist()
+        assert labels.tolist() == train.y[: runner.PROBED].tolist()
         return {"mean_pixel": images.mean()}
 
     probed = replace(DEMO, variants={"fast": replace(RECIPE, probe=mean_pixel)})
     monkeypatch.setitem(experiments.EXPERIMENTS, "demo", probed)
     record = lab(seeds=[0])
-    mean = train.x[: experiments.PROBED].mean()
+    mean = train.x[: runner.PROBED].mean()
     assert record["variants"]["fast"]["probe"] == "mean_pixel"
     curve = records.curves(record, "fast", "mean_pixel")
     assert curve.shape == (1, 2)
@@ -134,13 +135,13 @@ def test_the_kept_run_can_be_looked_at(lab):
     wrong = [k for k in range(len(test.y)) if guesses[k] != test.y[k]]
     assert [w["index"] for w in run["wrong"]] == wrong
     assert [w["guess"] for w in run["wrong"]] == guesses[wrong].tolist()
-    assert len(wrong) > experiments.FEW
+    assert len(wrong) > runner.FEW
     drawn = [w for w in run["wrong"] if "image" in w]
     shown = test.x[[w["index"] for w in drawn]]
     assert abs(records.wrong_images(run) - shown).max() < 0.002
     shares = sorted((w["share"] for w in run["wrong"]), reverse=True)
     assert sorted((w["share"] for w in drawn), reverse=True) == shares[: len(drawn)]
-    assert len(drawn) == experiments.SUREST
+    assert len(drawn) == runner.SUREST
 
 
 def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):
@@ -160,11 +161,12 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab, monkeypatch):
         "import sys, torch; torch.set_num_threads(1)\n"
         "from dataclasses import replace\nfrom pathlib import Path\n"
         "import test_experiments as t\nfrom utils import experiments\n"
+        "from utils.experiments import runner\n"
         "many = replace(t.DEMO.variants['slow'], epochs=60, batch_size=50)\n"
         "one = replace(t.DEMO, variants={'slow': many}, seeds=(0,))\n"
         "experiments.EXPERIMENTS['demo'] = one\n"
         "here = Path(sys.argv[1])\n"
-        "experiments.run_all('demo', folder=here / 'results', device='cpu',\n"
+        "runner.run_all('demo', folder=here / 'results', device='cpu',\n"
         "                    checkpoints=here / 'checkpoints')\n",
         encoding="utf-8",
     )
@@ -214,7 +216,7 @@ def test_a_validation_experiment_never_sees_the_test_set(lab, monkeypatch):
     [
         # up in a tenth of the steps, from a twenty-fifth, then down along a cosine
         (None, {0: 0.4, 9: 10, 99: 4e-5, 54: 10 * (1 + math.cos(math.pi / 2)) / 2}),
-        (experiments.two_drops, {0: 10, 49: 10, 50: 1, 74: 1, 75: 0.1, 99: 0.1}),
+        (resnet_experiments.two_drops, {0: 10, 49: 10, 50: 1, 74: 1, 75: 0.1, 99: 0.1}),
     ],
 )
 def test_the_learning_rate_follows_its_schedule(lab, monkeypatch, schedule, expected):
@@ -239,23 +241,23 @@ def test_the_learning_rate_follows_its_schedule(lab, monkeypatch, schedule, expe
 
 def test_quick_is_an_experiment_of_its_own(monkeypatch):
     asked = []
-    monkeypatch.setattr(experiments, "run_all", lambda name, **_: asked.append(name))
-    assert experiments.main(["resnet-cifar10", "--quick"]) == 0
-    assert experiments.main(["resnet-cifar10"]) == 0
+    monkeypatch.setattr(runner, "run_all", lambda name, **_: asked.append(name))
+    assert runner.main(["resnet-cifar10", "--quick"]) == 0
+    assert runner.main(["resnet-cifar10"]) == 0
     assert asked == ["resnet-cifar10-quick", "resnet-cifar10"]
     assert set(asked) < set(experiments.EXPERIMENTS)
 
 
 def test_what_cannot_be_run_is_said(lab, capsys):
-    with pytest.raises(ValueError, match="there is no experiment 'x': lenet5"):
-        experiments.run_all("x")
+    with pytest.raises(ValueError, match="there is no experiment 'x': alexnet"):
+        runner.run_all("x")
     with pytest.raises(ValueError, match="demo has no variant 'x': fast, slow"):
         lab(only=["x"])
-    assert experiments.main(["nothing"]) == 1
+    assert runner.main(["nothing"]) == 1
     said = capsys.readouterr()
     assert "there is no experiment 'nothing'" in said.err
     assert not said.out
-    assert experiments.main([]) == 0
+    assert runner.main([]) == 0
     assert "demo: A small experiment for these tests" in capsys.readouterr().out
 
 
@@ -266,7 +268,7 @@ def test_without_data_the_command_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setattr(data, "mnist", nothing)
     experiment = replace(experiments.EXPERIMENTS["lenet5"], seeds=(99,))
     monkeypatch.setitem(experiments.EXPERIMENTS, "new", experiment)
-    assert experiments.main(["new", "--device", "cpu"]) == 1
+    assert runner.main(["new", "--device", "cpu"]) == 1
     assert "set COURSE_DATA" in capsys.readouterr().err
 
 

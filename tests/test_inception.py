@@ -635,7 +635,7 @@ def test_numbers_of_channels_must_be_positive(place, wrong):
         lambda: module_budget(channels, 7, *widths),
         lambda: FactorizedInceptionBlock(channels, *widths),
     ):
-        with pytest.raises(ValueError, match="must be a whole number, at least 1") as e:
+        with pytest.raises(ValueError, match="must be a whole number >= 1") as e:
             make()
         assert repr(wrong) in str(e.value)
 
@@ -657,7 +657,7 @@ def test_other_numbers_must_be_positive_too(wrong):
         lambda: convolution(1, 1, wrong),
         lambda: convolution(1, 1, 3, stride=wrong),
     ):
-        with pytest.raises(ValueError, match=r"must be a whole number, at least 1"):
+        with pytest.raises(ValueError, match=r"must be a whole number >= 1"):
             make()
 
 
@@ -698,7 +698,7 @@ def test_even_kernels_are_refused(size):
 
 
 def test_a_head_needs_five_pixels():
-    with pytest.raises(ValueError, match=r"size must be a whole number, at least 5"):
+    with pytest.raises(ValueError, match=r"size must be a whole number >= 5"):
         AuxiliaryHead(8, 4, 10)
     with pytest.raises(ValueError, match="dropout must be a number"):
         AuxiliaryHead(8, 14, 10, dropout=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils import mlp
+from utils import gradients, mlp
 from utils.mlp import MLP
 
 ELEMENTWISE = [name for name in mlp.ACTIVATIONS if name != "maxout"]
@@ -85,8 +85,8 @@ def test_activations_as_torch(name):
 def test_derivatives_by_finite_differences(name):
     function, derivative, _ = mlp.ACTIVATIONS[name]
     points = np.array([[-3.0, -0.7], [0.4, 2.5]])
-    slopes = mlp.numerical_gradient(lambda a: function(a).sum(), points)
-    assert mlp.relative_error(derivative(points), slopes) < 1e-8
+    slopes = gradients.numerical_gradient(lambda a: function(a).sum(), points)
+    assert gradients.relative_error(derivative(points), slopes) < 1e-8
 
 
 @pytest.mark.parametrize("name", mlp.ACTIVATIONS)
@@ -201,17 +201,17 @@ def test_gradients_by_finite_differences(loss):
     net = MLP([3, 4, 2], "elu", loss)
     X, D = example(net)
     before = [p.copy() for p in [*net.weights, *net.biases]]
-    weights, biases = mlp.numerical_gradients(net, X, D)
+    weights, biases = gradients.numerical_gradients(net, X, D)
     after = [*net.weights, *net.biases]
     assert all(map(np.array_equal, before, after))
     net.error(X, D)
     grad_X = net.backward(D)
     for ours, differences in zip(net.grad_weights, weights, strict=True):
-        assert mlp.relative_error(ours, differences) < 1e-8
+        assert gradients.relative_error(ours, differences) < 1e-8
     for ours, differences in zip(net.grad_biases, biases, strict=True):
-        assert mlp.relative_error(ours, differences) < 1e-8
-    differences = mlp.numerical_gradient(lambda x: net.error(x, D), X)
-    assert mlp.relative_error(grad_X, differences) < 1e-8
+        assert gradients.relative_error(ours, differences) < 1e-8
+    differences = gradients.numerical_gradient(lambda x: net.error(x, D), X)
+    assert gradients.relative_error(grad_X, differences) < 1e-8
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -319,7 +319,7 @@ def test_fit_covers_every_example_and_is_reproducible():
 def test_numerical_gradient_of_any_shape(shape):
     x = np.asarray(np.random.default_rng(0).normal(size=shape))
     kept = x.copy()
-    gradient = mlp.numerical_gradient(lambda v: np.sum(v**3), x)
+    gradient = gradients.numerical_gradient(lambda v: np.sum(v**3), x)
     assert gradient.shape == shape
     assert np.array_equal(x, kept)
     np.testing.assert_allclose(gradient, 3 * x**2, rtol=1e-8)
@@ -327,22 +327,22 @@ def test_numerical_gradient_of_any_shape(shape):
 
 def test_numerical_gradient_of_integers_and_float32():
     for x in ([1, 2, 3], np.array([1, 2, 3], np.float32)):
-        gradient = mlp.numerical_gradient(lambda v: (v**2).sum(), x)
+        gradient = gradients.numerical_gradient(lambda v: (v**2).sum(), x)
         assert gradient.dtype == np.float64
         np.testing.assert_allclose(gradient, [2, 4, 6])
 
 
 def test_numerical_gradient_is_central():
     # Exact for a parabola, however long the step; a one-sided difference is not.
-    assert mlp.numerical_gradient(lambda x: x**2, 3.0, step=0.5) == 6
+    assert gradients.numerical_gradient(lambda x: x**2, 3.0, step=0.5) == 6
 
 
 def test_relative_error():
-    assert mlp.relative_error([1.0, 2.0], [1.0, 2.0]) == 0
-    assert mlp.relative_error([0.0, 0.0], [0.0, 0.0]) == 0
-    assert mlp.relative_error([1.0, 0.0], [1.0, 0.1]) == pytest.approx(0.1)
-    assert mlp.relative_error([[2.0]], [[-2.0]]) == pytest.approx(2)
-    assert mlp.relative_error([1e-20], [2e-20]) == pytest.approx(0.5)
+    assert gradients.relative_error([1.0, 2.0], [1.0, 2.0]) == 0
+    assert gradients.relative_error([0.0, 0.0], [0.0, 0.0]) == 0
+    assert gradients.relative_error([1.0, 0.0], [1.0, 0.1]) == pytest.approx(0.1)
+    assert gradients.relative_error([[2.0]], [[-2.0]]) == pytest.approx(2)
+    assert gradients.relative_error([1e-20], [2e-20]) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_order_of_calls():
 )
 def test_bad_numerical_gradient(arguments, message):
     with pytest.raises(ValueError, match=message):
-        mlp.numerical_gradient(*arguments)
+        gradients.numerical_gradient(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -506,7 +506,7 @@ def test_bad_numerical_gradient(arguments, message):
 )
 def test_bad_relative_error(a, b, message):
     with pytest.raises(ValueError, match=message):
-        mlp.relative_error(a, b)
+        gradients.relative_error(a, b)
 
 
 def test_bad_counts():

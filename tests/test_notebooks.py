@@ -4,9 +4,11 @@ Each rule is a function from a notebook to a list of complaints. The second half
 file shows of each rule that it can fail.
 """
 
+import ast
 import copy
 import functools
 import importlib
+import itertools
 import re
 import sys
 import types
@@ -31,7 +33,9 @@ TAGS = {
     "hide-output",
     "nbval-ignore-output",
     "raises-exception",
+    "twin",  # the cell defines what utils defines, to the letter
 }
+MOST_PLOTTING = 0.10  # of the lines of code that a chapter shows unfolded
 
 
 class Book:
@@ -42,6 +46,19 @@ class Book:
         self.setup = setup
         self.chapter = CHAPTERS.get(path.stem)
         self.is_exercise = path.parent.name == "exercises"
+        self.course = course()
+        self.shown_before = shown_before(path)
+
+
+@functools.cache
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def shown_before(path: Path) -> set[str]:
+    """Names whose code the chapters before this one show."""
+    earlier = [ROOT / f"chapters/{slug}.ipynb" for slug in CHAPTERS if slug < path.stem]
+    return {name for before in earlier for name in shown_code(read(before))}
 
 
 def markdown(notebook):
@@ -169,11 +186,8 @@ def setup_cell_is_the_same_everywhere(notebook, book):
 
 def gpu_only_where_it_helps(notebook, book):
     asked = notebook.metadata.get("accelerator") == "GPU"
-    helps = book.chapter is not None and book.chapter.gpu
-    if asked and not helps:
-        yield "asks Colab for a GPU, but book/chapters.yml says it does not help"
-    if helps and not asked and not book.is_exercise:
-        yield "book/chapters.yml says a GPU helps: set the metadata accelerator to GPU"
+    if asked and book.is_exercise and not (book.chapter and book.chapter.gpu):
+        yield "asks Colab for a GPU, but its chapter does without"
     if asked and not any("pick_device(" in cell.source for cell in code(notebook)):
         yield "asks Colab for a GPU, but never calls pick_device"
 
@@ -185,6 +199,194 @@ def outputs_are_committed(notebook, book):
             yield "a master has no outputs: clear them"
     elif counts != list(range(1, len(counts) + 1)):
         yield f"not executed from top to bottom: counts are {counts}: make outputs"
+
+
+# -- what is taught is on the page
+
+
+def without_docstrings(node: ast.AST) -> ast.AST:
+    """The tree with the docstrings of its functions and classes cut out."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef) and len(inner.body) > 1:
+            first = inner.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                inner.body = inner.body[1:]
+    return node
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Name -> syntax tree, as canonical code, of what a source defines at its top."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = ast.unparse(without_docstrings(node))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.unparse(node)
+    return found
+
+
+@functools.cache
+def course(root: Path = ROOT) -> dict[str, dict[str, str]]:
+    """Module of utils -> its definitions."""
+    return {
+        path.stem: definitions(path.read_text(encoding="utf-8"))
+        for path in sorted(root.glob("utils/*.py"))
+    }
+
+
+def first_difference(ours: str, theirs: str) -> str:
+    """The first line in which two pieces of canonical code differ."""
+    lines = itertools.zip_longest(ours.split("\n"), theirs.split("\n"), fillvalue="")
+    here, there = next((a.strip(), b.strip()) for a, b in lines if a != b)
+    return f"here '{here}', there '{there}'"
+
+
+def twins(notebook):
+    """(cell, name, code) of all that cells with the tag "twin" define."""
+    for cell in code(notebook):
+        if "twin" in cell.metadata.get("tags", []):
+            for name, text in definitions(cell.source).items():
+                yield cell, name, text
+
+
+def twins_agree_with_utils(notebook, book):
+    for cell in code(notebook):
+        if "twin" in cell.metadata.get("tags", []):
+            others = [
+                node
+                for node in ast.parse(cell.source).body
+                if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign)
+            ]
+            if others or not definitions(cell.source):
+                yield f"{cell.id}: a twin defines functions, classes or constants only"
+    for cell, name, text in twins(notebook):
+        modules = [m for m, defined in book.course.items() if name in defined]
+        own = book.chapter.module if book.chapter else None
+        if own in modules:
+            modules = [own]
+        if not modules:
+            yield f"{cell.id}: no module of utils defines {name}"
+        elif all(book.course[m][name] != text for m in modules):
+            where = f"utils/{modules[0]}.py"
+            parted = first_difference(text, book.course[modules[0]][name])
+            yield f"{cell.id}: {name} differs from {where}: {parted}"
+
+
+# Modules whose code a reader need not have seen: they load, draw, count or look after.
+BESIDE = {
+    "augmentation",
+    "checking",
+    "checkpoints",
+    "counting",
+    "data",
+    "distributed",
+    "experiments",
+    "explorers",
+    "figures",
+    "notebook",
+    "plotting",
+    "records",
+    "zoo",
+}
+
+
+LOOK_AFTER = {"pick_device", "seed_everything"}  # of the module training
+
+
+def shown_code(notebook) -> set[str]:
+    """Names whose code the page shows: twins, and arguments of notebook.source."""
+    names = {name for _, name, _ in twins(notebook)}
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "source",
+                "notebook.source",
+            ):
+                names |= {ast.unparse(a).rpartition(".")[2] for a in node.args}
+    return names
+
+
+def used_of_the_course(notebook, course):
+    """(cell, module, name) of all that a page takes from the modules of utils."""
+    aliases = {}
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom) and node.module == "utils":
+                for name in node.names:
+                    aliases[name.asname or name.name] = name.name
+            elif isinstance(node, ast.ImportFrom) and node.module.startswith("utils."):
+                module = node.module.split(".")[1]
+                for name in node.names:
+                    yield cell, module, name.name
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = aliases.get(node.value.id)
+                if module in course:
+                    yield cell, module, node.attr
+
+
+def nothing_is_used_before_its_code_was_shown(notebook, book):
+    if book.is_exercise:
+        return
+    seen = book.shown_before | shown_code(notebook)
+    told = set()
+    for cell, module, name in used_of_the_course(notebook, book.course):
+        defined = book.course.get(module, {}).get(name, "")
+        built = defined.startswith(("def ", "class ", "@"))
+        if built and module not in BESIDE and name not in seen | told | LOOK_AFTER:
+            told.add(name)
+            yield f"{cell.id}: the code of {module}.{name} has not been on a page yet"
+
+
+DRAWING = {"fig", "ax", "axes", "plt", "plotting", "figures"}
+
+
+def plotting_lines(source: str) -> int:
+    """How many lines of a cell belong to statements that draw."""
+    drawn = set()
+    for node in ast.walk(ast.parse(source)):
+        simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
+        if simple and not isinstance(node, ast.Import | ast.ImportFrom):
+            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            if names & DRAWING:
+                drawn |= set(range(node.lineno, node.end_lineno + 1))
+    return len(drawn)
+
+
+def is_folded(cell) -> bool:
+    return bool({"hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])))
+
+
+def drawing_is_off_the_page(notebook, book):
+    if book.is_exercise:
+        return
+    cells = [cell for cell in code(notebook) if not is_folded(cell)]
+    lines = sum(len(cell.source.splitlines()) for cell in cells)
+    drawn = sum(plotting_lines(cell.source) for cell in cells)
+    if lines and drawn > MOST_PLOTTING * lines:
+        worst = max(cells, key=lambda cell: plotting_lines(cell.source))
+        yield (
+            f"{drawn} of {lines} visible lines of code draw, more than "
+            f"{MOST_PLOTTING:.0%}; most of them in {worst.id}"
+        )
+
+
+def folded_code_says_what_it_does(notebook, book):
+    for cell in code(notebook):
+        if "hide-input" not in cell.metadata.get("tags", []):
+            continue
+        if not re.match(r"# @title \S.{8,}", cell.source):
+            yield f"{cell.id}: folded code begins with '# @title what it draws'"
+        if cell.metadata.get("cellView") != "form":
+            yield f"{cell.id}: the metadata cellView must be 'form', to fold on Colab"
+
+
+def nothing_comes_from_an_explorer_but_itself(notebook, book):
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom) and "explorers" in (node.module or ""):
+                for name in node.names:
+                    if not name.name.endswith("Explorer"):
+                        yield f"{cell.id}: takes {name.name} from an explorer"
 
 
 def every_chapter_has_an_explorer(notebook, book):
@@ -331,10 +533,12 @@ def metadata_is_plain(notebook, book):
     if "version" in notebook.metadata.get("language_info", {}):
         yield "language_info names a Python version"
     allowed = {"kernelspec", "language_info", "widgets", "accelerator", "colab"}
+    if not book.is_exercise:
+        allowed.add("book")
     if more := set(notebook.metadata) - allowed:
         yield f"metadata not needed: {sorted(more)}"
     for cell in notebook.cells:
-        allowed = {"tags", "nbgrader"} if book.is_exercise else {"tags"}
+        allowed = {"tags", "nbgrader" if book.is_exercise else "cellView"}
         if more := set(cell.metadata) - allowed:
             yield f"{cell.id}: metadata not needed: {sorted(more)}"
         if more := set(cell.metadata.get("tags", [])) - TAGS:
@@ -350,6 +554,11 @@ RULES = [
     setup_cell_is_the_same_everywhere,
     gpu_only_where_it_helps,
     outputs_are_committed,
+    twins_agree_with_utils,
+    nothing_is_used_before_its_code_was_shown,
+    drawing_is_off_the_page,
+    folded_code_says_what_it_does,
+    nothing_comes_from_an_explorer_but_itself,
     every_chapter_has_an_explorer,
     code_is_narrow_and_short,
     code_keeps_the_habits,
@@ -365,11 +574,6 @@ RULES = [
 # ------------------------------------------------------------- the book's own
 
 NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
-
-
-@functools.cache
-def read(path):
-    return nbformat.read(path, as_version=4)
 
 
 def test_every_chapter_has_its_notebooks():
@@ -392,6 +596,18 @@ def test_notebook(path, rule):
 SLUG = "01-perceptron"
 SETUP = "x = 1  # the set-up cell of this made-up book"
 EXPLORER = "utils.explorers.made_up.MadeUpExplorer"
+MODULE = """\
+RATE = 0.1
+
+
+class Unit:
+    \'\'\'A unit.\'\'\'
+
+    def forward(self, x):
+        \'\'\'Twice x.\'\'\'
+        return 2 * x
+"""
+TWIN = "class Unit:\n    def forward(self, x):\n        return 2 * x  # twice"
 SCRIPT, STYLE = "export default {}", ".a {}"
 
 
@@ -448,7 +664,9 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "chapters/other.md").write_text('<a id="here"></a> Text.')
     (tmp_path / "chapters/dot.png").write_bytes(b"")
-    return Book(tmp_path / f"chapters/{SLUG}.ipynb", SETUP)
+    made_up = Book(tmp_path / f"chapters/{SLUG}.ipynb", SETUP)
+    made_up.course = {"perceptron": definitions(MODULE), "data": definitions(MODULE)}
+    return made_up
 
 
 def complaints(rule, notebook, book):
@@ -498,6 +716,14 @@ def drop(k):
 
 def html(fragment):
     return output(new_output("display_data", {"text/html": fragment}))
+
+
+def twin(new):
+    return cell(3, source=new, metadata={"tags": ["twin"]})
+
+
+def folded(new, **metadata):
+    return cell(3, source=new, metadata={"tags": ["hide-input"], **metadata})
 
 
 BAD = [
@@ -566,10 +792,38 @@ BAD = [
     (setup_cell_is_the_same_everywhere, drop(0), "second cell"),
     (setup_cell_is_the_same_everywhere, cell(3, id="setup"), "and no other"),
     (setup_cell_is_the_same_everywhere, cell(1, metadata={}), "hide-cell"),
-    (gpu_only_where_it_helps, metadata(accelerator="GPU"), "does not help"),
+    (gpu_only_where_it_helps, metadata(accelerator="GPU"), "never calls"),
     (outputs_are_committed, cell(3, execution_count=None), "not executed"),
     (outputs_are_committed, cell(3, execution_count=5), "not executed"),
     (every_chapter_has_an_explorer, drop(5), "no explorer"),
+    (
+        twins_agree_with_utils,
+        twin(TWIN.replace("2 *", "3 *")),
+        "here 'return 3 * x', there 'return 2 * x'",
+    ),
+    (twins_agree_with_utils, twin(TWIN.replace("Unit", "Cell")), "defines Cell"),
+    (twins_agree_with_utils, twin("RATE = 0.2"), "RATE differs from utils/perceptron"),
+    (twins_agree_with_utils, twin(TWIN + "\nprint(2)"), "constants only"),
+    (
+        nothing_is_used_before_its_code_was_shown,
+        source("from utils.perceptron import Unit"),
+        "perceptron.Unit has not been",
+    ),
+    (
+        nothing_is_used_before_its_code_was_shown,
+        source("from utils import perceptron as p\np.Unit()"),
+        "perceptron.Unit has not been",
+    ),
+    (drawing_is_off_the_page, source("fig, ax = plt.subplots()"), "1 of 2 visible"),
+    (drawing_is_off_the_page, source("for x in y:\n    ax.plot(\n        x)"), "2 of"),
+    (folded_code_says_what_it_does, folded("x = 1", cellView="form"), "@title"),
+    (folded_code_says_what_it_does, folded("# @title", cellView="form"), "@title"),
+    (folded_code_says_what_it_does, folded("# @title Draw the loss"), "cellView"),
+    (
+        nothing_comes_from_an_explorer_but_itself,
+        source("from utils.explorers.mlp import network_figure"),
+        "takes network_figure",
+    ),
     (code_is_narrow_and_short, source("x = " + "1" * 75), "longer than 78"),
     (code_is_narrow_and_short, source("x = 1\n" * 30 + "x"), "31 lines"),
     (code_keeps_the_habits, source("%pip install torch"), "installs"),
@@ -629,18 +883,44 @@ def test_a_bad_notebook_is_told(rule, spoil, message, place):
     assert message in told
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        twin(TWIN),
+        twin(MODULE),
+        twin("RATE = 0.1  # as in utils"),
+        source("from utils.perceptron import RATE\nfrom utils.data import Unit"),
+        source("from utils import notebook, perceptron\nperceptron.RATE"),
+        source("import utils.perceptron as p\nnotebook.source(p.Unit)\np.Unit"),
+        folded("# @title Draw the loss\nax.plot(x)", cellView="form"),
+        source("from utils.explorers.mlp import MLPExplorer"),
+    ],
+)
+def test_what_a_page_may_show(spoil, place):
+    notebook = good()
+    spoil(notebook)
+    for rule in RULES:
+        assert complaints(rule, notebook, place) == [], rule.__name__
+
+
+def test_twins_of_an_earlier_chapter_may_be_used(place):
+    notebook = good()
+    notebook.cells[3].source = "from utils.perceptron import Unit"
+    place.shown_before = {"Unit"}
+    assert not complaints(nothing_is_used_before_its_code_was_shown, notebook, place)
+
+
 def test_every_rule_has_been_seen_to_fail():
     assert {rule for rule, _, _ in BAD} == set(RULES)
 
 
-def test_gpu_of_a_chapter_that_trains(place):
-    place.chapter = layout.Chapter("08-alexnet", "alexnet", gpu=True)
+def test_an_exercise_asks_for_a_gpu_only_if_its_chapter_does(place):
     notebook = good()
-    assert "set the metadata" in complaints(gpu_only_where_it_helps, notebook, place)[0]
     notebook.metadata.accelerator = "GPU"
-    assert "never calls" in complaints(gpu_only_where_it_helps, notebook, place)[0]
     notebook.cells[3].source = "device = pick_device()"
     assert complaints(gpu_only_where_it_helps, notebook, place) == []
+    place.is_exercise = True
+    assert "does without" in complaints(gpu_only_where_it_helps, notebook, place)[0]
 
 
 def test_a_master_has_no_outputs(place):

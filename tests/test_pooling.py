@@ -8,15 +8,14 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from utils import pooling
+from utils import numpy_cnn
 from utils.convolution2d import Conv2d, conv2d, conv2d_backward, rot180
 from utils.data import mnist5k
-from utils.mlp import numerical_gradient, relative_error
+from utils.gradients import numerical_gradient, relative_error
+from utils.numpy_cnn import NumpyCNN, digit_layers
 from utils.pooling import (
-    NumpyCNN,
     avg_pool2d,
     avg_pool2d_backward,
-    digit_layers,
     global_avg_pool2d,
     global_avg_pool2d_backward,
     max_pool2d,
@@ -252,12 +251,12 @@ def torch_twin(net):
         Conv2d: lambda layer: nn.Conv2d(
             layer.weight.shape[1], layer.weight.shape[0], layer.kernel_size
         ),
-        pooling.Linear: lambda layer: nn.Linear(*layer.weight.shape[::-1]),
-        pooling.ReLU: lambda layer: nn.ReLU(),
-        pooling.Flatten: lambda layer: nn.Flatten(),
-        pooling.MaxPool2d: lambda layer: nn.MaxPool2d(layer.kernel_size),
-        pooling.AvgPool2d: lambda layer: nn.AvgPool2d(layer.kernel_size),
-        pooling.GlobalAvgPool2d: lambda layer: nn.AdaptiveAvgPool2d(1),
+        numpy_cnn.Linear: lambda layer: nn.Linear(*layer.weight.shape[::-1]),
+        numpy_cnn.ReLU: lambda layer: nn.ReLU(),
+        numpy_cnn.Flatten: lambda layer: nn.Flatten(),
+        numpy_cnn.MaxPool2d: lambda layer: nn.MaxPool2d(layer.kernel_size),
+        numpy_cnn.AvgPool2d: lambda layer: nn.AvgPool2d(layer.kernel_size),
+        numpy_cnn.GlobalAvgPool2d: lambda layer: nn.AdaptiveAvgPool2d(1),
     }
     twin = nn.Sequential(*(made[type(layer)](layer) for layer in net.layers)).double()
     with torch.no_grad():
@@ -272,10 +271,10 @@ def all_average(dtype):
     """A net without a fully connected layer."""
     return [
         Conv2d(1, 4, 3, dtype=dtype),
-        pooling.ReLU(),
+        numpy_cnn.ReLU(),
         Conv2d(4, 10, 3, dtype=dtype),
-        pooling.GlobalAvgPool2d(),
-        pooling.Flatten(),
+        numpy_cnn.GlobalAvgPool2d(),
+        numpy_cnn.Flatten(),
     ]
 
 
@@ -283,7 +282,7 @@ def all_average(dtype):
     "layers",
     [
         lambda: digit_layers(dtype=np.float64),
-        lambda: digit_layers(pooling.AvgPool2d, dtype=np.float64),
+        lambda: digit_layers(numpy_cnn.AvgPool2d, dtype=np.float64),
         lambda: all_average(np.float64),
     ],
 )
@@ -405,10 +404,10 @@ IMAGES = np.zeros((4, 1, 8, 8), np.float32)
             "layers[0] must be the same on both axes",
         ),
         (
-            lambda: pooling.Linear(3, 2).forward(np.ones((1, 4), "f")),
+            lambda: numpy_cnn.Linear(3, 2).forward(np.ones((1, 4), "f")),
             "x must have shape (N, 3), got (1, 4)",
         ),
-        (lambda: pooling.Linear(3, 0), "out_features must be a whole number >= 1"),
+        (lambda: numpy_cnn.Linear(3, 0), "out_features must be a whole number >= 1"),
         (lambda: NET.loss(IMAGES, [1, 2]), "labels must be 4 whole numbers"),
         (lambda: NET.loss(IMAGES, [0.0, 1, 2, 3]), "one an image, got float64 (4,)"),
         (lambda: NET.loss(IMAGES, [0, 1, 2, 10]), "between 0 and 9, got 0 to 10"),
@@ -433,7 +432,7 @@ def test_bad_arguments(call, says):
 
 
 def test_order_of_calls():
-    for layer in pooling.ReLU(), pooling.MaxPool2d(2), pooling.Linear(2, 2):
+    for layer in numpy_cnn.ReLU(), numpy_cnn.MaxPool2d(2), numpy_cnn.Linear(2, 2):
         with pytest.raises(RuntimeError, match=r"call forward\(x\) before backward"):
             layer.backward(np.ones((1, 2)))
     net = NumpyCNN()

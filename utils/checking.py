@@ -3,7 +3,7 @@
 import math
 from numbers import Integral, Real
 
-import torch
+import numpy as np
 
 
 def checked_number(name, value, low=0.0, below=math.inf) -> float:
@@ -19,11 +19,9 @@ def checked_number(name, value, low=0.0, below=math.inf) -> float:
 
 def checked_whole(name, value, least) -> int:
     """`value` as a whole number of at least `least`, or a ValueError."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
     if not whole or value < least:
-        raise ValueError(
-            f"{name} must be a whole number, at least {least}, got {value!r}"
-        )
+        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
     return int(value)
 
 
@@ -35,8 +33,8 @@ def checked_choice(name, value, choices):
     return value
 
 
-def checked_images(images, *shapes, advice="") -> torch.Tensor:
-    """`images` if they are floating and (N, *shape) for a shape, or a ValueError.
+def checked_images(images, *shapes, advice=""):
+    """A tensor `images` if it is floating and (N, *shape), or a ValueError.
 
     Args:
         images: a tensor.
@@ -60,3 +58,83 @@ def checked_images(images, *shapes, advice="") -> torch.Tensor:
             f"images must be floating, such as pixels / 255, got {images.dtype}"
         )
     return images
+
+
+# ------------------------------------------------------------ NumPy arrays
+
+
+def checked_floats(**arrays) -> list[np.ndarray]:
+    """The arrays, all float32 or all float64; whole numbers and lists are float64.
+
+    Raises:
+        ValueError: one holds anything else, or float32 and float64 are mixed.
+    """
+    floats = {}
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        if array.dtype.kind in "biu":
+            array = array.astype(np.float64)
+        if array.dtype not in (np.float32, np.float64):
+            raise ValueError(
+                f"{name} must hold float32, float64 or whole numbers, got {array.dtype}"
+            )
+        floats[name] = array
+    if len({array.dtype for array in floats.values()}) > 1:
+        types = ", ".join(f"{name} {array.dtype}" for name, array in floats.items())
+        raise ValueError(f"the arrays must have one dtype, got {types}")
+    return list(floats.values())
+
+
+def checked_pair(name, value, least) -> tuple[int, int]:
+    """(for the height, for the width) of a whole number or of a pair of them.
+
+    Raises:
+        ValueError: anything else, or a number below `least`.
+    """
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise ValueError(f"{name} must be a number or a pair, got {value!r}")
+        height, width = value
+        return (
+            checked_whole(f"{name}[0]", height, least),
+            checked_whole(f"{name}[1]", width, least),
+        )
+    return (checked_whole(name, value, least),) * 2
+
+
+def checked_batch(name, x) -> np.ndarray:
+    """`x` if it has the axes N, C, H, W with something in them, or a ValueError.
+
+    N may be 0, an empty batch.
+    """
+    if x.ndim != 4 or 0 in x.shape[1:]:
+        raise ValueError(
+            f"{name} must have shape (N, C, H, W) and hold images, got {x.shape}; one "
+            "grey image x of shape (H, W) becomes x[None, None]"
+        )
+    return x
+
+
+def checked_finite(name, array):
+    """An `array` without NaN and infinity, or a ValueError."""
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but it holds NaN or infinity")
+    return array
+
+
+def checked_same_shape(name_a, a, name_b, b):
+    """Two arrays of one shape with something in them, or a ValueError."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.size == 0:
+        raise ValueError(
+            f"{name_a} and {name_b} must have the same shape and hold numbers, "
+            f"got {a.shape} and {b.shape}"
+        )
+    return a, b
+
+
+def checked_positive(name, value):
+    """`value` if it is a finite number > 0, or a ValueError."""
+    if not isinstance(value, Real) or not 0 < value < np.inf:
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    return value

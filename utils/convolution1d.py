@@ -10,43 +10,11 @@ that is learnt can as well be learnt turned round. Numbers are float64, or float
 the arrays handed in are; whole numbers and lists count as float64.
 """
 
-from numbers import Integral
-
 import numpy as np
 
+from utils.checking import checked_floats, checked_whole
+
 PADDINGS = ("narrow", "wide", "same")
-
-# ------------------------------------------------------------ what may be asked for
-
-
-def whole_number(name, value, minimum) -> int:
-    """`value` as an int, or a ValueError that names it: not whole, or < `minimum`."""
-    whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-    if not whole or value < minimum:
-        raise ValueError(f"{name} must be a whole number >= {minimum}, got {value!r}")
-    return int(value)
-
-
-def as_floats(**arrays) -> list[np.ndarray]:
-    """The arrays, all float32 or all float64; whole numbers and lists are float64.
-
-    Raises:
-        ValueError: one holds anything else, or float32 and float64 are mixed.
-    """
-    floats = {}
-    for name, array in arrays.items():
-        array = np.asarray(array)
-        if array.dtype.kind in "biu":
-            array = array.astype(np.float64)
-        if array.dtype not in (np.float32, np.float64):
-            raise ValueError(
-                f"{name} must hold float32, float64 or whole numbers, got {array.dtype}"
-            )
-        floats[name] = array
-    if len({array.dtype for array in floats.values()}) > 1:
-        types = ", ".join(f"{name} {array.dtype}" for name, array in floats.items())
-        raise ValueError(f"the arrays must have one dtype, got {types}")
-    return list(floats.values())
 
 
 def _vector(name, array):
@@ -76,12 +44,12 @@ def padding_widths(kernel_size, stride=1, padding=0, dilation=1) -> tuple[int, i
         ValueError: an argument that is not as told above, or "same" with a stride
             above 1, which cannot keep the size.
     """
-    extent = whole_number("dilation", dilation, 1) * (
-        whole_number("kernel_size", kernel_size, 1) - 1
+    extent = checked_whole("dilation", dilation, 1) * (
+        checked_whole("kernel_size", kernel_size, 1) - 1
     )
-    stride = whole_number("stride", stride, 1)
+    stride = checked_whole("stride", stride, 1)
     if not isinstance(padding, str):
-        return (whole_number("padding", padding, 0),) * 2
+        return (checked_whole("padding", padding, 0),) * 2
     if padding not in PADDINGS:
         raise ValueError(
             f"padding must be a whole number >= 0 or one of {', '.join(PADDINGS)}, "
@@ -113,7 +81,7 @@ def output_size(n, kernel_size, stride=1, padding=0, dilation=1) -> int:
         ValueError: an argument that is not as told above, or a filter longer than the
             padded signal.
     """
-    padded = whole_number("n", n, 1)
+    padded = checked_whole("n", n, 1)
     padded += sum(padding_widths(kernel_size, stride, padding, dilation))
     span = dilation * (kernel_size - 1) + 1
     if span > padded:
@@ -147,7 +115,7 @@ def cross_correlate1d(x, w, stride=1, padding=0, dilation=1) -> np.ndarray:
         ValueError: x or w is empty or has more than one axis, their dtypes are mixed,
             or the filter does not fit, see `output_size`.
     """
-    x, w = as_floats(x=x, w=w)
+    x, w = checked_floats(x=x, w=w)
     x, w = _vector("x", x), _vector("w", w)
     outputs = output_size(len(x), len(w), stride, padding, dilation)
     x = np.pad(x, padding_widths(len(w), stride, padding, dilation))
@@ -165,7 +133,7 @@ def convolve1d(x, w, stride=1, padding=0, dilation=1) -> np.ndarray:
 
     Args, shapes and errors as for `cross_correlate1d`.
     """
-    x, w = as_floats(x=x, w=w)
+    x, w = checked_floats(x=x, w=w)
     return cross_correlate1d(x, _vector("w", w)[::-1], stride, padding, dilation)
 
 
@@ -190,7 +158,7 @@ def convolution_matrix(w, n, stride=1, padding=0, dilation=1) -> np.ndarray:
     Raises:
         ValueError: as `cross_correlate1d`.
     """
-    (w,) = as_floats(w=w)
+    (w,) = checked_floats(w=w)
     w = _vector("w", w)
     outputs = output_size(n, len(w), stride, padding, dilation)
     before, after = padding_widths(len(w), stride, padding, dilation)
@@ -202,7 +170,7 @@ def convolution_matrix(w, n, stride=1, padding=0, dilation=1) -> np.ndarray:
 
 def moving_average(m) -> np.ndarray:
     """The filter (m,) of equal weights 1 / m, which smooths."""
-    m = whole_number("m", m, 1)
+    m = checked_whole("m", m, 1)
     return np.full(m, 1 / m)
 
 
@@ -218,4 +186,4 @@ def decaying_memory(m, ratio=0.5) -> np.ndarray:
     """
     if not 0 < ratio < 1:
         raise ValueError(f"ratio must lie between 0 and 1, got {ratio!r}")
-    return float(ratio) ** np.arange(whole_number("m", m, 1))
+    return float(ratio) ** np.arange(checked_whole("m", m, 1))

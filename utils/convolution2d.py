@@ -20,45 +20,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from threadpoolctl import ThreadpoolController
 
-from utils.convolution1d import (
-    as_floats,
-    output_size,
-    padding_widths,
-    tap,
-    whole_number,
-)
-
-# ------------------------------------------------------------ what may be asked for
-
-
-def pair(name, value, minimum) -> tuple[int, int]:
-    """(for the height, for the width) of a whole number or of a pair of them.
-
-    Raises:
-        ValueError: anything else, or a number below `minimum`.
-    """
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            raise ValueError(f"{name} must be a number or a pair, got {value!r}")
-        height, width = value
-        return (
-            whole_number(f"{name}[0]", height, minimum),
-            whole_number(f"{name}[1]", width, minimum),
-        )
-    return (whole_number(name, value, minimum),) * 2
-
-
-def images(name, x) -> np.ndarray:
-    """`x` if it has the axes N, C, H, W with something in them, or a ValueError.
-
-    N may be 0, an empty batch.
-    """
-    if x.ndim != 4 or 0 in x.shape[1:]:
-        raise ValueError(
-            f"{name} must have shape (N, C, H, W) and hold images, got {x.shape}; one "
-            "grey image x of shape (H, W) becomes x[None, None]"
-        )
-    return x
+from utils.checking import checked_batch, checked_floats, checked_pair, checked_whole
+from utils.convolution1d import output_size, padding_widths, tap
 
 
 class Windows:
@@ -82,9 +45,9 @@ class Windows:
 
     def __init__(self, size, kernel_size, stride=1, padding=0, dilation=1):
         self.size = tuple(size)
-        self.kernel_size = pair("kernel_size", kernel_size, 1)
-        self.stride = pair("stride", stride, 1)
-        self.dilation = pair("dilation", dilation, 1)
+        self.kernel_size = checked_pair("kernel_size", kernel_size, 1)
+        self.stride = checked_pair("stride", stride, 1)
+        self.dilation = checked_pair("dilation", dilation, 1)
         if isinstance(padding, str):
             if padding not in ("valid", "same"):
                 raise ValueError(
@@ -93,7 +56,7 @@ class Windows:
                 )
             paddings = ("narrow" if padding == "valid" else "same",) * 2
         else:
-            paddings = pair("padding", padding, 0)
+            paddings = checked_pair("padding", padding, 0)
         axes = list(
             zip(self.kernel_size, self.stride, paddings, self.dilation, strict=True)
         )
@@ -194,9 +157,9 @@ class Windows:
 def _checked(x, weight, bias, stride, padding, dilation, groups):
     """x, weight and bias as arrays of one dtype, and the windows; or a ValueError."""
     given = {"x": x, "weight": weight} | ({} if bias is None else {"bias": bias})
-    x, weight, *rest = as_floats(**given)
-    images("x", x)
-    groups = whole_number("groups", groups, 1)
+    x, weight, *rest = checked_floats(**given)
+    checked_batch("x", x)
+    groups = checked_whole("groups", groups, 1)
     if weight.ndim != 4 or weight.size == 0:
         raise ValueError(
             "weight must have shape (out_channels, in_channels / groups, kernel "
@@ -381,7 +344,7 @@ def conv2d_backward(
     Raises:
         ValueError: as `conv2d`, or grad_output has another shape than the output.
     """
-    grad_output, x, weight = as_floats(grad_output=grad_output, x=x, weight=weight)
+    grad_output, x, weight = checked_floats(grad_output=grad_output, x=x, weight=weight)
     x, weight, _, windows = _checked(x, weight, None, stride, padding, dilation, groups)
     shape = (len(x), len(weight), *windows.output)
     if grad_output.shape != shape:
@@ -445,9 +408,9 @@ class Conv2d:
         seed=0,
         dtype=np.float32,
     ):
-        in_channels = whole_number("in_channels", in_channels, 1)
-        out_channels = whole_number("out_channels", out_channels, 1)
-        groups = whole_number("groups", groups, 1)
+        in_channels = checked_whole("in_channels", in_channels, 1)
+        out_channels = checked_whole("out_channels", out_channels, 1)
+        groups = checked_whole("groups", groups, 1)
         for what, channels in ("in", in_channels), ("out", out_channels):
             if channels % groups:
                 raise ValueError(
@@ -456,7 +419,7 @@ class Conv2d:
                 )
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-        self.kernel_size = pair("kernel_size", kernel_size, 1)
+        self.kernel_size = checked_pair("kernel_size", kernel_size, 1)
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.groups = groups
         Windows((2**30, 2**30), kernel_size, stride, padding, dilation)  # or an error
@@ -511,7 +474,7 @@ def rot180(kernel):
 
 def mean_kernel(size=3):
     """(size, size), every weight 1 / size^2: each pixel becomes its window's mean."""
-    size = whole_number("size", size, 1)
+    size = checked_whole("size", size, 1)
     return np.full((size, size), 1 / size**2)
 
 
@@ -525,7 +488,7 @@ def gaussian_kernel(size=5, sigma=1.0):
     Raises:
         ValueError: size is no whole number >= 1, or sigma is not > 0.
     """
-    size = whole_number("size", size, 1)
+    size = checked_whole("size", size, 1)
     if not 0 < sigma < np.inf:
         raise ValueError(f"sigma must be a finite number > 0, got {sigma!r}")
     along = np.arange(size) - (size - 1) / 2

@@ -53,7 +53,7 @@ def convolution(in_channels, out_channels, kernel_size, stride=1, batch_norm=Fal
     return nn.Sequential(layer, *norm, nn.ReLU(inplace=True))
 
 
-def checked_pair(name, pair) -> tuple[int, int]:
+def checked_widths(name, pair) -> tuple[int, int]:
     """`pair` as two whole numbers >= 1, (reduced channels, output channels)."""
     if not (isinstance(pair, tuple | list) and len(pair) == 2):
         raise ValueError(
@@ -136,7 +136,7 @@ class InceptionBlock(nn.Module):
     ):
         super().__init__()
         one = checked_whole("one", one, 1)
-        three, five = checked_pair("three", three), checked_pair("five", five)
+        three, five = checked_widths("three", three), checked_widths("five", five)
         pool = checked_whole("pool", pool, 1)
         self.split = [one, three[0], five[0]]
         self.pointwise = convolution(
@@ -187,7 +187,7 @@ def module_budget(
     Raises:
         ValueError: a number that is not positive, or an unknown `kind`.
     """
-    three, five = checked_pair("three", three), checked_pair("five", five)
+    three, five = checked_widths("three", three), checked_widths("five", five)
     inner = [(*five, 5)]
     if checked_kind(kind) == "two 3×3":
         inner = [(*five, 3), (five[1], five[1], 3)]
@@ -601,7 +601,7 @@ class FactorizedInceptionBlock(nn.Module):
         self, in_channels, one, once, twice, pool, kernel_size=7, batch_norm=True
     ):
         super().__init__()
-        once, twice = checked_pair("once", once), checked_pair("twice", twice)
+        once, twice = checked_widths("once", once), checked_widths("twice", twice)
         norm = {"batch_norm": batch_norm}
         self.one = convolution(in_channels, one, 1, **norm)
         self.once = nn.Sequential(
@@ -642,7 +642,7 @@ class GridReduction(nn.Module):
 
     def __init__(self, in_channels, three, five, batch_norm=True):
         super().__init__()
-        three, five = checked_pair("three", three), checked_pair("five", five)
+        three, five = checked_widths("three", three), checked_widths("five", five)
         norm = {"batch_norm": batch_norm}
         self.three = nn.Sequential(
             convolution(in_channels, three[0], 1, **norm),
@@ -681,7 +681,7 @@ class InceptionResNetBlock(nn.Module):
 
     def __init__(self, channels, one, three, five, scale=0.2, batch_norm=True):
         super().__init__()
-        three, five = checked_pair("three", three), checked_pair("five", five)
+        three, five = checked_widths("three", three), checked_widths("five", five)
         self.scale = checked_number("scale", scale)
         norm = {"batch_norm": batch_norm}
         self.one = convolution(channels, one, 1, **norm)

@@ -12,10 +12,12 @@ back-propagating errors", Nature 323, 1986).
 """
 
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+
+from utils.checking import checked_finite, checked_positive, checked_same_shape
 
 PIECES = 2  # affine pieces of a maxout unit
 
@@ -143,23 +145,13 @@ ACTIVATIONS = {
 # ------------------------------------------------------------ losses
 
 
-def _same_shape(name_a, a, name_b, b):
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or a.size == 0:
-        raise ValueError(
-            f"{name_a} and {name_b} must have the same shape and hold numbers, "
-            f"got {a.shape} and {b.shape}"
-        )
-    return a, b
-
-
 def squared_error(y, d) -> float:
     """E = sum (d - y)^2 / n of outputs y and desired outputs d, n terms in the sum.
 
     Raises:
         ValueError: y and d differ in shape, or are empty.
     """
-    y, d = _same_shape("y", y, "d", d)
+    y, d = checked_same_shape("y", y, "d", d)
     return float(np.mean((d - y) ** 2))
 
 
@@ -176,7 +168,7 @@ def cross_entropy(a, d) -> float:
     Raises:
         ValueError: a and d differ in shape, or are empty.
     """
-    a, d = _same_shape("a", a, "d", d)
+    a, d = checked_same_shape("a", a, "d", d)
     a = a - a.max(axis=-1, keepdims=True)
     log_y = a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
     return float(-np.sum(d * log_y, axis=-1).mean())
@@ -206,18 +198,6 @@ def _sizes(sizes):
             f"whole numbers >= 1, for example [784, 100, 10]; got {sizes!r}"
         )
     return [int(n) for n in listed]
-
-
-def _positive(name, value):
-    if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
-    return value
-
-
-def _finite(name, array):
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, but it holds NaN or infinity")
-    return array
 
 
 class MLP:
@@ -295,7 +275,7 @@ class MLP:
                 f"X must have shape (N, {self.sizes[0]}), an example a row, "
                 f"got {X.shape}"
             )
-        return _finite("X", X)
+        return checked_finite("X", X)
 
     def _targets(self, targets, n):
         """Desired outputs (N, K), made from labels (N,) if those are given."""
@@ -312,7 +292,7 @@ class MLP:
                 f"targets must be whole-number labels of shape ({n},) or desired "
                 f"outputs of shape ({n}, {k}), got {targets.dtype} {targets.shape}"
             )
-        targets = _finite("targets", targets.astype(self.dtype))
+        targets = checked_finite("targets", targets.astype(self.dtype))
         if self.loss == "cross_entropy":
             wrong = (targets < 0).any(axis=1) | (abs(targets.sum(axis=1) - 1) > 1e-5)
             if wrong.any():
@@ -398,7 +378,7 @@ class MLP:
             RuntimeError: there was no backward pass since the last step.
             ValueError: learning_rate is not a finite number above 0.
         """
-        _positive("learning_rate", learning_rate)
+        checked_positive("learning_rate", learning_rate)
         if not self.grad_weights:
             raise RuntimeError("call backward(targets) before step(learning_rate)")
         for W, grad in zip(self.weights, self.grad_weights, strict=True):
@@ -434,7 +414,7 @@ class MLP:
         for name, value in [("epochs", epochs), ("batch_size", batch_size)]:
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be a whole number >= 1, got {value!r}")
-        _positive("learning_rate", learning_rate)
+        checked_positive("learning_rate", learning_rate)
         X = self._inputs(X)
         targets = self._targets(targets, len(X))
         rng = np.random.default_rng(seed)
@@ -477,88 +457,6 @@ def worked_example():
 
 
 # ------------------------------------------------------------ checking gradients
-
-
-def numerical_gradient(f, x, step=1e-5):
-    """Gradient of f at x by central differences, (f(x + h) - f(x - h)) / 2h.
-
-    Its error falls with h^2 until rounding, which grows with 1 / h, takes over.
-
-    Args:
-        f: function of an array shaped like x, with a single number as its value.
-        x: where; any shape. It is left as it is.
-        step: h > 0, in the unit of x.
-
-    Returns:
-        df/dx in float64, shaped like x.
-
-    Raises:
-        ValueError: x is not finite, f(x) is not a single number, or step is not > 0.
-    """
-    _positive("step", step)
-    x = _finite("x", np.array(x, dtype=np.float64))
-    value = f(x.copy())
-    if np.size(value) != 1:
-        raise ValueError(f"f(x) must be a single number, got shape {np.shape(value)}")
-    gradient = np.empty_like(x)
-    for index in np.ndindex(x.shape):
-        above, below = x.copy(), x.copy()
-        above[index] += step
-        below[index] -= step
-        difference = np.asarray(f(above), np.float64) - np.asarray(f(below))
-        gradient[index] = difference.item() / (above[index] - below[index])
-    return gradient
-
-
-def numerical_gradients(net, X, targets, step=1e-5):
-    """What `net.backward` must find, by central differences: (weights, biases).
-
-    Two forward passes for each parameter: for checks of small networks in float64.
-
-    Args:
-        net: an `MLP`; its weights are left as they are.
-        X, targets: as for `MLP.error`.
-        step: as for `numerical_gradient`.
-
-    Returns:
-        two lists of arrays, shaped like net.weights and net.biases.
-    """
-
-    def gradient(parameters, l):
-        kept = parameters[l]
-
-        def error(values):
-            parameters[l] = values
-            return net.error(X, targets)
-
-        try:
-            return numerical_gradient(error, kept, step)
-        finally:
-            parameters[l] = kept
-
-    layers = range(len(net.weights))
-    weights = [gradient(net.weights, l) for l in layers]
-    biases = [gradient(net.biases, l) for l in layers]
-    net._forget()
-    return weights, biases
-
-
-def relative_error(a, b) -> float:
-    """Largest difference of a and b, as a part of the largest number in them.
-
-    Gradients that mean the same differ by 1e-7 or less in float64; a wrong formula
-    shows as 1e-2 or more.
-
-    Args:
-        a, b: arrays of one shape.
-
-    Raises:
-        ValueError: different shapes, no numbers, NaN or infinity.
-    """
-    a, b = _same_shape("a", a, "b", b)
-    a, b = _finite("a", a.astype(np.float64)), _finite("b", b.astype(np.float64))
-    largest = max(np.abs(a).max(), np.abs(b).max())
-    return float(np.abs(a - b).max() / largest) if largest > 0 else 0.0
 
 
 def count_parameters(sizes) -> int:

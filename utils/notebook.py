@@ -1,8 +1,13 @@
 """What every notebook does first: the same figures everywhere, and Colab made ready."""
 
+import ast
 import importlib.util
+import inspect
 import subprocess
 import sys
+import textwrap
+
+from IPython.display import Markdown
 
 from utils import plotting
 
@@ -53,3 +58,28 @@ def setup() -> None:
             f"the notebook needs {', '.join(missing)}: run "
             f"'python -m pip install {' '.join(missing)}' and restart the kernel"
         )
+
+
+def source(*objects) -> Markdown:
+    """The current code of functions and classes of `utils`, shown as an output.
+
+    For what a reader wants to see and a chapter does not teach. Docstrings are left
+    out; comments stay.
+    """
+    return Markdown("\n\n".join(f"```python\n{_code(thing)}\n```" for thing in objects))
+
+
+def _code(thing) -> str:
+    """The source of a function or class, without its docstrings."""
+    code = textwrap.dedent(inspect.getsource(thing)).rstrip()
+    lines = code.split("\n")
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and len(node.body) > 1:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                for k in range(first.lineno - 1, first.end_lineno):
+                    lines[k] = None
+                after = first.end_lineno  # the blank line that set the text apart
+                if after < len(lines) and not lines[after].strip():
+                    lines[after] = None
+    return "\n".join(line for line in lines if line is not None)

@@ -3,17 +3,14 @@
     python book/tools/facts.py                    the whole book
     python book/tools/facts.py 02-mlp-backprop    one chapter, or a page of book/
 
-prints each entry of book/facts.yml with the value it has now, then the numbers of the
-text that no entry covers, and exits with 1 if anything is wrong. `make test` does the
-same through tests/test_facts.py. The form of an entry is told in book/facts.yml.
+prints each entry of book/facts/ with the value it has now, then the numbers of the text
+that no entry covers, and exits with 1 if anything is wrong. `make test` does the same
+through tests/test_facts.py. The form of an entry is told in book/facts/__init__.py.
 """
 
 import argparse
-import ast
 import functools
 import importlib.util
-import json
-import math
 import re
 import string
 import sys
@@ -21,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-import numpy as np
-import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LEDGER = "book/facts.yml"
+sys.path.insert(0, str(ROOT))
+
+from book.facts import Fact  # noqa: E402
+
 REFERENCES = "book/references.md"
 # Pages whose numbers are not claims: the sources themselves, and instructions.
 FREE_PAGES = {"references", "run", "teach"}
@@ -65,50 +63,34 @@ class FactError(Exception):
     """An entry of the ledger that is malformed, cannot be computed, or is not said."""
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One entry: `says` stands in `chapter`, and its numbers come from the rest."""
-
-    chapter: str
-    says: str
-    value: str | None = None
-    source: str | None = None
-    record: str | None = None
-
-    def __str__(self):
-        return f"{self.chapter}: {' '.join(self.says.split())!r}"
-
-
 # ------------------------------------------------------------------ the ledger
 
 
-def parse(text: str) -> list[Fact]:
-    """The entries of a ledger, checked for form.
+def load(name: str, root: Path = ROOT) -> list[Fact]:
+    """The entries of a chapter or page; none if it has no file.
 
     Raises:
-        FactError: an entry without chapter or text, with unknown or missing keys.
+        FactError: the file cannot be read, or has anything else in its list.
     """
-    facts = []
-    for k, entry in enumerate(yaml.safe_load(text) or [], start=1):
-        if not isinstance(entry, dict):
-            raise FactError(f"entry {k} is {entry!r}, not a mapping with 'says'")
-        name = f"entry {k} ({entry.get('says')!r})"
-        if unknown := set(entry) - {"chapter", "says", "value", "source", "record"}:
-            raise FactError(f"{name} has unknown keys: {', '.join(sorted(unknown))}")
-        for key in ("chapter", "says"):
-            if not isinstance(entry.get(key), str) or not entry[key].strip():
-                raise FactError(f"{name} has no text under '{key}'")
-        if not any(key in entry for key in ("value", "source", "record")):
-            raise FactError(f"{name} needs a value, a source or a record")
-        if "value" in entry:
-            entry["value"] = str(entry["value"])
-        facts.append(Fact(**entry))
-    return facts
+    path = root / f"book/facts/{name}.py"
+    if not path.exists():
+        return []
+    spec = importlib.util.spec_from_file_location(f"facts_of_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        entries = module.FACTS
+    except Exception as error:
+        raise FactError(f"{path.name}: {error!r}") from error
+    if strange := [entry for entry in entries if not isinstance(entry, Fact)]:
+        raise FactError(f"{path.name}: {strange[0]!r} is neither computed nor cited")
+    return entries
 
 
-def load(root: Path = ROOT) -> list[Fact]:
-    """The entries of the book's own ledger."""
-    return parse((root / LEDGER).read_text(encoding="utf-8"))
+def ledgers(root: Path = ROOT) -> list[str]:
+    """The chapters and pages that have a ledger."""
+    paths = sorted(root.glob("book/facts/*.py"))
+    return [path.stem for path in paths if path.stem != "__init__"]
 
 
 # ------------------------------------------------------------------ the text
@@ -220,34 +202,6 @@ def text_of(name: str, root: Path = ROOT) -> Text:
 # ------------------------------------------------------------------ evaluation
 
 
-@functools.cache
-def compute(expression: str, record=None):
-    """The value of a Python expression over utils' modules, np, math and `record`."""
-    tree = ast.parse(expression.strip(), mode="eval")
-    scope = {"np": np, "math": math, "record": record}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id not in scope:
-            if importlib.util.find_spec(f"utils.{node.id}"):
-                scope[node.id] = importlib.import_module(f"utils.{node.id}")
-    return eval(compile(tree, "<ledger>", "eval"), scope)
-
-
-def read_record(record: str, root: Path = ROOT):
-    """The number at FILE#KEY/KEY/… in a recorded run, e.g. results/a.json#test/error.
-
-    Raises:
-        FactError: the file or the key does not exist.
-    """
-    file, _, path = record.partition("#")
-    try:
-        found = json.loads((root / file).read_text(encoding="utf-8"))
-        for key in filter(None, path.split("/")):
-            found = found[int(key) if isinstance(found, list) else key]
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise FactError(f"record {record}: {error!r}") from None
-    return found
-
-
 def anchors(root: Path = ROOT) -> set[str]:
     """The keys of the references page."""
     page = root / REFERENCES
@@ -261,21 +215,17 @@ def fill(fact: Fact, root: Path = ROOT) -> tuple[str, list[tuple[int, int]]]:
     A cited text is vouched for whole, a computed one only where its fields are.
 
     Raises:
-        FactError: the expression, the record, the source or the template is wrong.
+        FactError: the function, the source or the template is wrong.
     """
     if fact.source is not None and fact.source not in anchors(root):
         raise FactError(f"{fact}: {REFERENCES} has no entry '{fact.source}'")
-    if fact.value is None and fact.record is None:
+    if fact.value is None:
         folded, _ = fold(fact.says.strip())
         return folded, [(0, len(folded))]
     try:
-        value = None if fact.record is None else read_record(fact.record, root)
-        if fact.value is not None:
-            value = compute(fact.value, value)
-    except FactError as error:
-        raise FactError(f"{fact}: {error}") from None
+        value = fact.value()
     except Exception as error:
-        raise FactError(f"{fact}: {fact.value} raises {error!r}") from error
+        raise FactError(f"{fact}: {fact.origin} raises {error!r}") from error
     values = list(value) if isinstance(value, tuple) else [value]
     text, spans = "", []
     for literal, field, spec, conversion in string.Formatter().parse(fact.says.strip()):
@@ -335,25 +285,21 @@ def uncovered(text: Text, covered: list[tuple[int, int]]) -> list[str]:
     return missing
 
 
-def report(name: str, facts: list[Fact], root: Path = ROOT) -> tuple[list, list]:
+def report(name: str, root: Path = ROOT) -> tuple[list, list]:
     """What holds and what does not, of one chapter or page: two lists of lines."""
     right, wrong, covered = [], [], []
     text = text_of(name, root)
-    for fact in facts:
-        if fact.chapter != name:
-            continue
+    for fact in load(name, root):
         try:
             said, spans = check(fact, text, root)
         except FactError as error:
-            wrong.append(str(error))
+            wrong.append(f"{name}: {error}")
         else:
             covered += spans
-            where = fact.source or fact.record or fact.value
-            right.append(f"{said}    [{where}]")
+            right.append(f"{said}    [{fact.origin}]")
     if name not in FREE_PAGES:
-        wrong += [
-            f"{name}: not in the ledger: {line}" for line in uncovered(text, covered)
-        ]
+        missing = uncovered(text, covered)
+        wrong += [f"{name}: not in the ledger: {line}" for line in missing]
     return right, wrong
 
 
@@ -361,20 +307,17 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="*", help="slug of a chapter, or stem of a page")
     chosen = parser.parse_args(arguments).name
-    sys.path.insert(0, str(ROOT))
     failed = False
-    try:
-        facts = load()
-        for name in chosen or sorted({*names(), *(f.chapter for f in facts)}):
-            right, wrong = report(Path(name).stem, facts)
-            for line in right:
-                print("ok   ", line)
-            for line in wrong:
-                print("WRONG", line)
-            failed |= bool(wrong)
-    except FactError as error:
-        print("WRONG", error)
-        failed = True
+    for name in chosen or sorted({*names(), *ledgers()}):
+        try:
+            right, wrong = report(Path(name).stem)
+        except FactError as error:
+            right, wrong = [], [str(error)]
+        for line in right:
+            print("ok   ", line)
+        for line in wrong:
+            print("WRONG", line)
+        failed |= bool(wrong)
     return int(failed)
 
 

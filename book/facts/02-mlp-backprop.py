@@ -1,0 +1,140 @@
+"""Where the numbers of chapter 2 come from."""
+
+import math
+
+import numpy as np
+
+from book.facts import computed
+from utils import data, mlp
+
+FACTS = [
+    computed(
+        r"$a_3 = {:g} \cdot {:g} - {:g} \cdot {:g} - {:g} = {:g}$",
+        lambda: [
+            (W[0][2, 0], x[0, 0], -W[0][2, 1], x[0, 1], -b[0][2], net.a[0][0, 2])
+            for net, x, d in [mlp.worked_example()]
+            for W, b in [(net.weights, net.biases)]
+        ][0],
+    ),
+    computed(
+        r"$z_3 = \tanh({:g}) = {:.3f}$",
+        lambda: [
+            (net.a[0][0, 2], net.z[1][0, 2]) for net, x, d in [mlp.worked_example()]
+        ][0],
+    ),
+    computed(
+        r"$\delta_1 = {:.3f} - {:g} = {:.3f}$",
+        lambda: [
+            (net.z[2][0, 0], d[0, 0], net.delta[1][0, 0])
+            for net, x, d in [mlp.worked_example()]
+        ][0],
+    ),
+    computed(
+        r"$\delta_2 = {:.3f} - {:g} = {:.3f}$",
+        lambda: [
+            (net.z[2][0, 1], d[0, 1], net.delta[1][0, 1])
+            for net, x, d in [mlp.worked_example()]
+        ][0],
+    ),
+    computed(
+        r"${:.3f} \cdot {:g} + {:.3f} \cdot {:g} = {:.3f}$",
+        lambda: [
+            (d2[0], w[0], d2[1], w[1], d2 @ w)
+            for net, x, d in [mlp.worked_example()]
+            for d2, w in [(net.delta[1][0], net.weights[1][:, 0])]
+        ][0],
+    ),
+    computed(
+        "the slope of its tanh is $1 - {:.3f}^2 = {:.3f}$",
+        lambda: [
+            (net.z[1][0, 0], mlp.tanh_derivative(net.a[0][0, 0]))
+            for net, x, d in [mlp.worked_example()]
+        ][0],
+    ),
+    computed(
+        r"so its own δ is ${:.3f} \cdot {:.3f} = {:.3f}$",
+        lambda: [
+            (
+                mlp.tanh_derivative(net.a[0][0, 0]),
+                net.delta[1][0] @ net.weights[1][:, 0],
+                net.delta[0][0, 0],
+            )
+            for net, x, d in [mlp.worked_example()]
+        ][0],
+    ),
+    computed(
+        "it keeps {:.0f} digits of two nearly equal numbers",
+        lambda: -math.log10(np.finfo(np.float64).eps),
+    ),
+    computed(
+        "cube root of the rounding error, about ${}^{{{:.0f}}}$",
+        lambda: ((10, math.log10(np.finfo(np.float64).eps) / 3)),
+    ),
+    computed(
+        "at a step of about ${}^{{{:.0f}}}$",
+        lambda: ((10, math.log10(np.finfo(np.float64).eps) / 3)),
+    ),
+    computed(
+        "{:,} digits of MNIST, {:,} of them to learn from",
+        lambda: [
+            (len(train.y) + len(test.y), len(train.y))
+            for train, test in [data.mnist5k()]
+        ][0],
+    ),
+    computed(
+        "Each has {} × {} pixels",
+        lambda: data.mnist5k()[0].x.shape[2:],
+    ),
+    computed(
+        "an image is just a row of {} numbers",
+        lambda: data.mnist5k()[0].x[0].size,
+    ),
+    computed(
+        r"$E = -\ln\frac{{1}}{{{}}} = \ln {}$",
+        lambda: ((len(data.CLASS_NAMES["mnist5k"]), len(data.CLASS_NAMES["mnist5k"]))),
+    ),
+    computed(
+        "can the net learn {} images by heart",
+        lambda: 32,
+    ),
+    computed(
+        "{} images by heart, train, look",
+        lambda: 32,
+    ),
+    computed(
+        "PCA keeps {} numbers out of {}",
+        lambda: ((40, data.mnist5k()[0].x[0].size)),
+    ),
+    computed(
+        r"one hidden layer of {} units and two classes, for an ordinary "
+        r"photograph of ${} \times {} \times 3$ numbers, has {:,} parameters",
+        lambda: ((1000, 224, 224, mlp.count_parameters([224 * 224 * 3, 1000, 2]))),
+    ),
+    computed(
+        r"a photograph of ${} \times {} \times 3$ takes {:,} weights for one "
+        r"single hidden neuron",
+        lambda: ((100, 100, mlp.count_parameters([100 * 100 * 3, 1]) - 1)),
+    ),
+    computed(
+        r"a **window** of ${} \times {}$ pixels only, ${}^{{{:.0f}}}$ "
+        r"weights become ${}^{:.0f}$",
+        lambda: (
+            (
+                10,
+                10,
+                10,
+                math.log10(1000 * 1000 * 10**6),
+                10,
+                math.log10(10**6 * 10 * 10),
+            )
+        ),
+    ),
+    computed(
+        "**share** their weights, {} are left",
+        lambda: 10 * 10,
+    ),
+    computed(
+        "each looking for something else, take ${}^{:.0f}$",
+        lambda: ((10, math.log10(100 * 10 * 10))),
+    ),
+]

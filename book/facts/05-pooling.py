@@ -1,0 +1,49 @@
+"""Where the numbers of chapter 5 come from."""
+
+import numpy as np
+
+from book.facts import cited, computed
+from utils import data, pooling
+
+FACTS = [
+    cited(
+        "In 1959 David Hubel and Torsten Wiesel",
+        "hubel1959",
+    ),
+    cited(
+        "In 1962 they told two kinds apart",
+        "hubel1962",
+    ),
+    cited(
+        "In 1965 they added **hypercomplex** cells",
+        "hubel1965",
+    ),
+    cited(
+        "In 1980 Kunihiko Fukushima stacked such layers",
+        "fukushima1980",
+    ),
+    cited(
+        "in 1989, when Yann LeCun and others trained a network",
+        "lecun1989",
+    ),
+    computed(
+        "{}×{}×{} numbers, pooled by 2×2, become {}×{}×{}: a quarter",
+        lambda: (
+            (
+                32,
+                32,
+                64,
+                *pooling.max_pool2d(np.zeros((1, 64, 32, 32)), 2).shape[:1:-1],
+                64,
+            )
+        ),
+    ),
+    computed(
+        r"pay $\ln {}$ for it",
+        lambda: len(data.CLASS_NAMES["mnist5k"]),
+    ),
+    computed(
+        "C5 sees {} pixels, the whole",
+        lambda: pooling.receptive_field([(5, 1), (2, 2), (5, 1), (2, 2), (5, 1)]),
+    ),
+]

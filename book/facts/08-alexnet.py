@@ -1,0 +1,394 @@
+"""Where the numbers of chapter 8 come from."""
+
+import math
+
+from book.facts import cited, computed
+from utils import alexnet, experiments, records
+
+FACTS = [
+    cited(
+        "In 2012 a convolutional network won",
+        "krizhevsky2012",
+    ),
+    computed(
+        "eight layers with weights, {:.0f} million of them",
+        lambda: sum(s.parameters for s in alexnet.walk()) / 1e6,
+    ),
+    cited(
+        "## 8.1 Why 2012",
+        "krizhevsky2012",
+    ),
+    cited(
+        "all of it was there in 1989.",
+        "lecun1989",
+    ),
+    cited(
+        "1.2 million labelled photographs in 1,000 classes, and graphics "
+        "cards had become fast enough to look at each of them ninety times "
+        "within a week",
+        "krizhevsky2012",
+    ),
+    cited(
+        "on CIFAR-10, a training error of 25 % six times sooner than with tanh",
+        "krizhevsky2012",
+    ),
+    cited(
+        "1.7 points less error than half the kernels on one GPU",
+        "krizhevsky2012",
+    ),
+    cited(
+        "| local response normalisation | maps compete | 1.4 points |",
+        "krizhevsky2012",
+    ),
+    cited(
+        "| overlapping pooling | less over-fitting | 0.4 points |",
+        "krizhevsky2012",
+    ),
+    cited(
+        "its five best guesses on 18.2 % of the validation photographs. "
+        "Seven networks together, two of them trained on more of ImageNet "
+        "before, won the contest with 15.3 % on the test photographs. The "
+        "runner-up, with features made by hand, failed on 26.2 %.",
+        "krizhevsky2012",
+    ),
+    computed(
+        "The image has {}×{} pixels. Layer 1 has kernels of {}×{}",
+        lambda: ((224, 224, *[alexnet.PUBLISHED[0].kernel_size] * 2)),
+    ),
+    computed(
+        "$({}+4-{})/4+1={}$, rounded down {}. Pooling",
+        lambda: (
+            (
+                224,
+                alexnet.PUBLISHED[0].kernel_size,
+                alexnet.walk()[0].quotient,
+                alexnet.walk()[0].size,
+            )
+        ),
+    ),
+    computed(
+        "$({}-3)/2+1={}$. Layer 2 has 5×5 kernels on a border of 2, which keeps {}.",
+        lambda: tuple(s.size for s in alexnet.walk()[:3]),
+    ),
+    computed(
+        r"$${} \xrightarrow{{\text{{conv1}}}} {} "
+        r"\xrightarrow{{\text{{pool1}}}} {} \xrightarrow{{\text{{conv2}}}} "
+        r"{} \xrightarrow{{\text{{pool2}}}} {} \xrightarrow{{\text{{conv3, "
+        r"4, 5}}}} {} \xrightarrow{{\text{{pool5}}}} 6",
+        lambda: ((224, *[s.size for s in alexnet.walk()[:4]], alexnet.walk()[6].size)),
+    ),
+    computed(
+        "three full layers, of {:,}, {:,} and {:,} neurons",
+        lambda: tuple(s.channels for s in alexnet.walk()[8:]),
+    ),
+    cited(
+        "the 650,000 neurons of the paper's abstract. (Its own list of "
+        "neurons by layer begins with 253,440",
+        "krizhevsky2012",
+    ),
+    computed(
+        "which are not {} maps of {}×{}",
+        lambda: (
+            (alexnet.walk()[0].channels, alexnet.walk()[0].size, alexnet.walk()[0].size)
+        ),
+    ),
+    computed(
+        "if the image has {} pixels?",
+        lambda: 2**8,
+    ),
+    cited(
+        "The paper gives images of 224 pixels, kernels of 11, a stride of 4",
+        "krizhevsky2012",
+    ),
+    computed(
+        "Count: $({}-{})/4+1={}$. The floor is {}, not {}.",
+        lambda: (
+            (
+                224,
+                11,
+                (lambda s: s.quotient)(
+                    alexnet.walk(alexnet.changed(conv1={"padding": 0}))[0]
+                ),
+                alexnet.walk(alexnet.changed(conv1={"padding": 0}))[0].size,
+                alexnet.walk()[0].size,
+            )
+        ),
+    ),
+    computed(
+        "two ways to get {}: pad {} pixels by 2, or begin with {} and no padding",
+        lambda: ((alexnet.walk()[0].size, 224, 11 + 4 * (55 - 1))),
+    ),
+    computed(
+        r"$({}-{})/4+1={}$ comes out even. Of the ${}+2\cdot 2={}$ padded "
+        r"pixels the windows meet {} as well",
+        lambda: (
+            (
+                227,
+                11,
+                (227 - 11) // 4 + 1,
+                224,
+                224 + 4,
+                224 + 4 - alexnet.walk()[0].lost,
+            )
+        ),
+    ),
+    computed(
+        "Layer 2 has {} kernels, each on {} maps (half of the {};",
+        lambda: ((alexnet.CHANNELS[1], alexnet.CHANNELS[0] // 2, alexnet.CHANNELS[0])),
+    ),
+    computed(
+        r"The first full layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
+        r"numbers",
+        lambda: ((alexnet.walk()[8].channels, alexnet.walk()[7].channels)),
+    ),
+    computed(
+        r"$${}\,({}\cdot {}+1)={:,} \qquad {}\,({}+1)={:,}$$",
+        lambda: (
+            (
+                256,
+                48,
+                5**2,
+                alexnet.walk()[2].parameters,
+                4096,
+                256 * 6**2,
+                alexnet.walk()[8].parameters,
+            )
+        ),
+    ),
+    computed(
+        r"used at ${}\cdot {}$ places",
+        lambda: ((alexnet.walk()[2].size, alexnet.walk()[2].size)),
+    ),
+    computed(
+        "layer 2 needs {:.0f} million multiplications, and the full layer, "
+        "with over a hundred times its parameters, {:.0f} million",
+        lambda: ((alexnet.walk()[2].macs / 1e6, alexnet.walk()[8].macs / 1e6)),
+    ),
+    computed(
+        '"{:.0f} million parameters" stands in every course, and is true of '
+        "two networks. The published one has {:,};",
+        lambda: (
+            (
+                sum(s.parameters for s in alexnet.walk()) / 1e6,
+                sum(s.parameters for s in alexnet.walk()),
+            )
+        ),
+    ),
+    cited(
+        "A graphics card of 2012 had three gigabytes.",
+        "krizhevsky2012",
+    ),
+    computed(
+        "for images of {}×{} pixels, which we will train",
+        lambda: alexnet.INPUTS[3]["sizes"] * 2,
+    ),
+    cited(
+        r"with $k=2$, $n=5$, $\alpha=10^{-4}$, $\beta=3/4$",
+        "krizhevsky2012",
+    ),
+    computed(
+        "the sum of squares is {}, and $b=2/(2+{})^{{3/4}}=2/8=1/4$",
+        lambda: (1 + 4 + 9,) * 2,
+    ),
+    computed(
+        r"$2/(2+4)^{{3/4}}\approx {:.2f}$",
+        lambda: 2 / (2 + 4) ** 0.75,
+    ),
+    cited(
+        r"With $\alpha=10^{-4}$, does",
+        "krizhevsky2012",
+    ),
+    cited(
+        "pixels run from about $-128$ to $128$",
+        "krizhevsky2012",
+    ),
+    computed(
+        r"makes them {} times smaller, and squares of activities ${}^2$ "
+        r"times; its $\alpha$ is ${}^{{-4}}\cdot {}^2\approx {:.2f}$",
+        lambda: ((64, 64, 10, 64, alexnet.SmallAlexNet().norm1.alpha)),
+    ),
+    cited(
+        "The paper says by 1.4 points.",
+        "krizhevsky2012",
+    ),
+    cited(
+        "harder to over-fit, by 0.4 points",
+        "krizhevsky2012",
+    ),
+    cited(
+        r"brought to 256×256 pixels, and the network saw a random crop of "
+        r"224×224, mirrored or not. The paper counts $32\cdot 32\cdot "
+        r"2=2{,}048$ pictures",
+        "krizhevsky2012",
+    ),
+    computed(
+        r"(There are ${}\cdot {}\cdot 2={:,}$;",
+        lambda: ((256 - 224 + 1, 256 - 224 + 1, (256 - 224 + 1) ** 2 * 2)),
+    ),
+    cited(
+        r"\sim \mathcal N(0,\ 0.1^2)",
+        "krizhevsky2012",
+    ),
+    computed(
+        "with pixels from 0 to {} the first shift",
+        lambda: 2**8 - 1,
+    ),
+    computed(
+        r"If all {:,} classes look equally likely, $\ln {}={:.2f}$",
+        lambda: ((1000, 1000, math.log(1000))),
+    ),
+    computed(
+        "with all its {:.0f} million numbers",
+        lambda: sum(s.parameters for s in alexnet.walk()) / 1e6,
+    ),
+    cited(
+        "normal with standard deviation 0.01, biases 1 in layers 2, 4, 5 "
+        "and the hidden full layers",
+        "krizhevsky2012",
+    ),
+    computed(
+        "with full layers of {} neurons",
+        lambda: alexnet.SmallAlexNet().fc6.out_features,
+    ),
+    cited(
+        "With ReLU the training error reaches 25 % after six times fewer epochs.",
+        "krizhevsky2012",
+    ),
+    computed(
+        "where the paper ran it: {:,} small photographs",
+        lambda: records.load_record("alexnet-cifar10")["data"]["train"],
+    ),
+    computed(
+        "It reaches the {:.0f} % of the paper in epoch {}, ReLU in epoch {}",
+        lambda: (
+            (
+                25,
+                *(
+                    alexnet.epochs_to_reach(
+                        records.curves(
+                            records.load_record("alexnet-cifar10"), v, "train_accuracy"
+                        )[0],
+                        0.75,
+                    )
+                    for v in ("tanh", "ReLU")
+                ),
+            )
+        ),
+    ),
+    computed(
+        "errors on the test images, {:,} and {:,} of {:,}",
+        lambda: (
+            lambda r: (
+                *records.finals(r, "tanh"),
+                *records.finals(r, "ReLU"),
+                r["data"]["test"],
+            )
+        )(records.load_record("alexnet-cifar10")),
+    ),
+    cited(
+        "What is different from 2012?",
+        "krizhevsky2012",
+    ),
+    cited(
+        "from one distribution, of standard deviation 0.01",
+        "krizhevsky2012",
+    ),
+    computed(
+        "a factor of $3^8={:,}$ at the end",
+        lambda: 3**8,
+    ),
+    computed(
+        "was the best of {:g}, {:g} and {:g} on images held out",
+        lambda: tuple(
+            sorted(
+                {
+                    v.learning_rate
+                    for v in experiments.EXPERIMENTS["alexnet-choice"].variants.values()
+                }
+            )
+        ),
+    ),
+    cited(
+        "A famous figure of the paper shows the 96 kernels of layer 1.",
+        "krizhevsky2012",
+    ),
+    computed(
+        "{:.0f} % of a kernel's square is colour on average, against {:.0f} "
+        "% in the first",
+        lambda: (
+            lambda k: tuple(
+                100
+                * float(
+                    (
+                        (h - h.mean(1, keepdim=True)).square().sum((1, 2, 3))
+                        / h.square().sum((1, 2, 3))
+                    ).mean()
+                )
+                for h in (k[16:], k[:16])
+            )
+        )(records.load_weights("alexnet-cifar10")["conv1.weight"]),
+    ),
+    computed(
+        "Deal the {} kernels anew",
+        lambda: alexnet.SmallAlexNet.CHANNELS[0],
+    ),
+    computed(
+        "With {}×{} pixels some are hard",
+        lambda: records.wrong_images(
+            records.kept_run(records.load_record("alexnet-cifar10"))
+        ).shape[2:],
+    ),
+    computed(
+        "twice the {:,} numbers in all",
+        lambda: (
+            alexnet.walk()[3].size ** 2 * 256
+            + sum(s.channels * s.size**2 for s in alexnet.walk()[7:])
+        ),
+    ),
+    cited(
+        "With batches of 128, as in the paper,",
+        "krizhevsky2012",
+    ),
+    computed(
+        r"three full layers: ${}\to {}\to {}\to {}\to 6$. It takes a padding "
+        r"of 2 in layer 1 (or {} pixels and none)",
+        lambda: (
+            (224, *(alexnet.walk()[k].size for k in (0, 1, 3)), 11 + 4 * (55 - 1))
+        ),
+    ),
+    computed(
+        "It has {:,} parameters, {:.1f} % of them in full layers, and does "
+        "{:.1f} million MACs an image, {:.1f} % of them in convolutions. "
+        "Ungrouped it would have {:,}; the zoos' net is another one, with "
+        "{:,}.",
+        lambda: (
+            lambda w: (
+                sum(s.parameters for s in w),
+                100 * sum(s.parameters for s in w[8:]) / sum(s.parameters for s in w),
+                sum(s.macs for s in w) / 1e6,
+                100 * sum(s.macs for s in w[:8]) / sum(s.macs for s in w),
+                sum(
+                    s.parameters
+                    for s in alexnet.walk(
+                        alexnet.changed(
+                            conv2={"groups": 1},
+                            conv4={"groups": 1},
+                            conv5={"groups": 1},
+                        )
+                    )
+                ),
+                sum(
+                    s.parameters
+                    for s in alexnet.walk(
+                        alexnet.changed(
+                            conv1={"channels": 64},
+                            conv2={"channels": 192, "groups": 1},
+                            conv4={"channels": 256, "groups": 1},
+                            conv5={"groups": 1},
+                        )
+                    )
+                ),
+            )
+        )(alexnet.walk()),
+    ),
+]

@@ -1,0 +1,773 @@
+"""Where the numbers of results.md come from."""
+
+import numpy as np
+
+from book.facts import cited, computed
+from utils import experiments, records, resnet
+
+FACTS = [
+    computed(
+        "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["original"]["parameters"],
+                r["variants"]["original"]["epochs"],
+                *records.finals(r, "original"),
+                np.mean(records.finals(r, "original")),
+            )
+        )(records.load_record("lenet5")),
+    ),
+    computed(
+        "| the lecture's | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["lecture"]["parameters"],
+                r["variants"]["lecture"]["epochs"],
+                *records.finals(r, "lecture"),
+                np.mean(records.finals(r, "lecture")),
+            )
+        )(records.load_record("lenet5")),
+    ),
+    computed(
+        "| the lecture's, smoothed labels | {:,} | as they are | {} | {}, "
+        "{}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["lecture, smoothed"]["parameters"],
+                r["variants"]["lecture, smoothed"]["epochs"],
+                *records.finals(r, "lecture, smoothed"),
+                np.mean(records.finals(r, "lecture, smoothed")),
+            )
+        )(records.load_record("lenet5")),
+    ),
+    computed(
+        "| the original of 1998 | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["original"]["parameters"],
+                r["variants"]["original"]["epochs"],
+                *records.finals(r, "original"),
+                np.mean(records.finals(r, "original")),
+            )
+        )(records.load_record("lenet5-augmented")),
+    ),
+    computed(
+        "| the lecture's | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["lecture"]["parameters"],
+                r["variants"]["lecture"]["epochs"],
+                *records.finals(r, "lecture"),
+                np.mean(records.finals(r, "lecture")),
+            )
+        )(records.load_record("lenet5-augmented")),
+    ),
+    computed(
+        "| rearranged | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["rearranged"]["parameters"],
+                r["variants"]["rearranged"]["epochs"],
+                *records.finals(r, "rearranged"),
+                np.mean(records.finals(r, "rearranged")),
+            )
+        )(records.load_record("lenet5-augmented")),
+    ),
+    computed(
+        "| tanh | {} | {} |",
+        lambda: (
+            lambda r: (r["variants"]["tanh"]["epochs"], *records.finals(r, "tanh"))
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, decay | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, decay"]["epochs"],
+                *records.finals(r, "tanh, decay"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, more decay | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, more decay"]["epochs"],
+                *records.finals(r, "tanh, more decay"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, smoothing | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, smoothing"]["epochs"],
+                *records.finals(r, "tanh, smoothing"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, decay, smoothing | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, decay, smoothing"]["epochs"],
+                *records.finals(r, "tanh, decay, smoothing"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| rearranged, mild | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["rearranged, mild"]["epochs"],
+                *records.finals(r, "rearranged, mild"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| rearranged, medium | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["rearranged, medium"]["epochs"],
+                *records.finals(r, "rearranged, medium"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, medium | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, medium"]["epochs"],
+                *records.finals(r, "tanh, medium"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| ReLU, mild | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, mild"]["epochs"],
+                *records.finals(r, "ReLU, mild"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| ReLU, medium | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, medium"]["epochs"],
+                *records.finals(r, "ReLU, medium"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| ReLU, strong | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, strong"]["epochs"],
+                *records.finals(r, "ReLU, strong"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| ReLU, mild, long | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, mild, long"]["epochs"],
+                *records.finals(r, "ReLU, mild, long"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "among its {:,} test digits",
+        lambda: records.load_record("lenet5")["data"]["test"],
+    ),
+    computed(
+        "chosen on {:,} images held out",
+        lambda: records.load_record("lenet5-choice")["data"]["test"],
+    ),
+    cited(
+        "| the original of 1998 |",
+        "lecun1998",
+    ),
+    computed(
+        "trained on CIFAR-10's {:,} photographs",
+        lambda: records.load_record("alexnet-cifar10")["data"]["train"],
+    ),
+    computed(
+        "errors among the {:,} test photographs",
+        lambda: records.load_record("alexnet-cifar10")["data"]["test"],
+    ),
+    computed(
+        "| ReLU | {:,} | {:g} | {} | {:.1f} % | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU"]["parameters"],
+                r["variants"]["ReLU"]["learning_rate"],
+                r["variants"]["ReLU"]["epochs"],
+                100 - 100 * records.finals(r, "ReLU", "train_accuracy")[0],
+                *records.finals(r, "ReLU"),
+            )
+        )(records.load_record("alexnet-cifar10")),
+    ),
+    computed(
+        "| tanh | {:,} | {:g} | {} | {:.1f} % | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh"]["parameters"],
+                r["variants"]["tanh"]["learning_rate"],
+                r["variants"]["tanh"]["epochs"],
+                100 - 100 * records.finals(r, "tanh", "train_accuracy")[0],
+                *records.finals(r, "tanh"),
+            )
+        )(records.load_record("alexnet-cifar10")),
+    ),
+    computed(
+        "| ReLU, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, 0.005"]["learning_rate"],
+                *records.finals(r, "ReLU, 0.005"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| ReLU, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, 0.02"]["learning_rate"],
+                *records.finals(r, "ReLU, 0.02"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| ReLU, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, 0.08"]["learning_rate"],
+                *records.finals(r, "ReLU, 0.08"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| tanh, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, 0.005"]["learning_rate"],
+                *records.finals(r, "tanh, 0.005"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| tanh, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, 0.02"]["learning_rate"],
+                *records.finals(r, "tanh, 0.02"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| tanh, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, 0.08"]["learning_rate"],
+                *records.finals(r, "tanh, 0.08"),
+            )
+        )(records.load_record("alexnet-choice")),
+    ),
+    computed(
+        "| heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
+        lambda: (
+            lambda r: (
+                r["variants"]["heads"]["parameters"],
+                r["variants"]["heads"]["epochs"],
+                100 - 100 * records.finals(r, "heads", "train_accuracy")[0],
+                *records.finals(r, "heads"),
+                100 * records.finals(r, "heads", "test_accuracy")[0],
+            )
+        )(records.load_record("inception-cifar10")),
+    ),
+    computed(
+        "| no heads, 5×5 | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
+        lambda: (
+            lambda r: (
+                r["variants"]["no heads, 5×5"]["parameters"],
+                r["variants"]["no heads, 5×5"]["epochs"],
+                100 - 100 * records.finals(r, "no heads, 5×5", "train_accuracy")[0],
+                *records.finals(r, "no heads, 5×5"),
+                100 * records.finals(r, "no heads, 5×5", "test_accuracy")[0],
+            )
+        )(records.load_record("inception-cifar10")),
+    ),
+    computed(
+        "| no heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
+        lambda: (
+            lambda r: (
+                r["variants"]["no heads"]["parameters"],
+                r["variants"]["no heads"]["epochs"],
+                100 - 100 * records.finals(r, "no heads", "train_accuracy")[0],
+                *records.finals(r, "no heads"),
+                100 * records.finals(r, "no heads", "test_accuracy")[0],
+            )
+        )(records.load_record("inception-cifar10")),
+    ),
+    computed(
+        "the runs took {:.0f}, {:.0f} and {:.0f} minutes",
+        lambda: tuple(
+            records.runs(records.load_record("inception-cifar10"), v)[0]["seconds"] / 60
+            for v in ("heads", "no heads", "no heads, 5×5")
+        ),
+    ),
+    computed(
+        "errors of {:,} between single runs",
+        lambda: records.load_record("inception-cifar10")["data"]["test"],
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    8,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-8"),
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    14,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-14"),
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    20,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-20"),
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    32,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-32"),
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    44,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-44"),
+    ),
+    computed(
+        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    56,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "plain-56"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    8,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-8"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    14,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-14"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    20,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-20"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    32,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-32"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    44,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-44"),
+    ),
+    computed(
+        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
+        lambda: (
+            lambda r, v: (
+                lambda t: (
+                    56,
+                    r["variants"][v]["parameters"],
+                    t.mean(),
+                    t.min(),
+                    t.max(),
+                    *records.finals(r, v),
+                )
+            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
+        )(records.load_record("resnet-digits"), "residual-56"),
+    ),
+    computed(
+        "| A | {:,} | {}, {}, {}, {}, {} |",
+        lambda: (lambda r: (r["variants"]["A"]["parameters"], *records.finals(r, "A")))(
+            records.load_record("resnet-shortcuts")
+        ),
+    ),
+    computed(
+        "| B | {:,} | {}, {}, {}, {}, {} |",
+        lambda: (lambda r: (r["variants"]["B"]["parameters"], *records.finals(r, "B")))(
+            records.load_record("resnet-shortcuts")
+        ),
+    ),
+    computed(
+        "| C | {:,} | {}, {}, {}, {}, {} |",
+        lambda: (lambda r: (r["variants"]["C"]["parameters"], *records.finals(r, "C")))(
+            records.load_record("resnet-shortcuts")
+        ),
+    ),
+    computed(
+        "on {:,} digits averaged to {}×{} pixels, with shortcuts and "
+        "without, {} epochs, seeds {} to {}.",
+        lambda: (
+            lambda r: (
+                r["data"]["train"],
+                28 // 2,
+                28 // 2,
+                r["variants"]["plain-8"]["epochs"],
+                0,
+                max(x["seed"] for x in r["runs"]),
+            )
+        )(records.load_record("resnet-digits")),
+    ),
+    computed(
+        "convolutions with {}, {} and {} maps, on",
+        lambda: tuple(
+            s[0].out_channels
+            for s in (lambda n: (n.layer1, n.layer2, n.layer3))(resnet.DigitResNet(8))
+        ),
+    ),
+    computed(
+        "the errors among {:,} test digits, by seed",
+        lambda: records.load_record("resnet-digits")["data"]["test"],
+    ),
+    computed(
+        "here in the network of {} layers, by the same",
+        lambda: resnet.DigitResNet(20).depth,
+    ),
+    computed(
+        "The paper's recipe of {} epochs",
+        lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
+    ),
+    computed(
+        "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
+        lambda: (
+            lambda r, f: (
+                resnet.CifarResNet(20).depth,
+                r["variants"]["plain-20"]["parameters"],
+                r["variants"]["plain-20"]["epochs"],
+                100 * (1 - f["train_accuracy"]),
+                f["test_errors"],
+                100 * f["test_accuracy"],
+            )
+        )(
+            *(lambda r: (r, records.runs(r, "plain-20")[0]["final"]))(
+                records.load_record("resnet-cifar10-quick")
+            )
+        ),
+    ),
+    computed(
+        "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
+        lambda: (
+            lambda r, f: (
+                resnet.CifarResNet(56).depth,
+                r["variants"]["plain-56"]["parameters"],
+                r["variants"]["plain-56"]["epochs"],
+                100 * (1 - f["train_accuracy"]),
+                f["test_errors"],
+                100 * f["test_accuracy"],
+            )
+        )(
+            *(lambda r: (r, records.runs(r, "plain-56")[0]["final"]))(
+                records.load_record("resnet-cifar10-quick")
+            )
+        ),
+    ),
+    computed(
+        "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
+        lambda: (
+            lambda r, f: (
+                resnet.CifarResNet(20).depth,
+                r["variants"]["residual-20"]["parameters"],
+                r["variants"]["residual-20"]["epochs"],
+                100 * (1 - f["train_accuracy"]),
+                f["test_errors"],
+                100 * f["test_accuracy"],
+            )
+        )(
+            *(lambda r: (r, records.runs(r, "residual-20")[0]["final"]))(
+                records.load_record("resnet-cifar10-quick")
+            )
+        ),
+    ),
+    computed(
+        "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
+        lambda: (
+            lambda r, f: (
+                resnet.CifarResNet(56).depth,
+                r["variants"]["residual-56"]["parameters"],
+                r["variants"]["residual-56"]["epochs"],
+                100 * (1 - f["train_accuracy"]),
+                f["test_errors"],
+                100 * f["test_accuracy"],
+            )
+        )(
+            *(lambda r: (r, records.runs(r, "residual-56")[0]["final"]))(
+                records.load_record("resnet-cifar10-quick")
+            )
+        ),
+    ),
+    computed(
+        "Networks of {} and {} layers with {}, {} and {} maps, trained",
+        lambda: (
+            (
+                20,
+                *(
+                    lambda n: (
+                        n.depth,
+                        *(s[0].out_channels for s in (n.layer1, n.layer2, n.layer3)),
+                    )
+                )(resnet.CifarResNet(56)),
+            )
+        ),
+    ),
+    computed(
+        "the runs took {:.0f} to {:.0f} minutes side by side",
+        lambda: (lambda t: (min(t), max(t)))(
+            [
+                r["seconds"] / 60
+                for r in records.load_record("resnet-cifar10-quick")["runs"]
+            ]
+        ),
+    ),
+    computed(
+        "weights of the residual network of {} layers",
+        lambda: resnet.CifarResNet(20).depth,
+    ),
+    computed(
+        "| LeNet-5 | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5"]["parameters"],
+                r["variants"]["LeNet-5"]["learning_rate"],
+                100 * (1 - np.mean(records.finals(r, "LeNet-5", "train_accuracy"))),
+                *records.finals(r, "LeNet-5"),
+                100 * np.mean(records.finals(r, "LeNet-5", "test_accuracy")),
+                min(x["fastest_epoch"] for x in records.runs(r, "LeNet-5")),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "| AlexNet | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["AlexNet"]["parameters"],
+                r["variants"]["AlexNet"]["learning_rate"],
+                100 * (1 - np.mean(records.finals(r, "AlexNet", "train_accuracy"))),
+                *records.finals(r, "AlexNet"),
+                100 * np.mean(records.finals(r, "AlexNet", "test_accuracy")),
+                min(x["fastest_epoch"] for x in records.runs(r, "AlexNet")),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "| GoogLeNet | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["GoogLeNet"]["parameters"],
+                r["variants"]["GoogLeNet"]["learning_rate"],
+                100 * (1 - np.mean(records.finals(r, "GoogLeNet", "train_accuracy"))),
+                *records.finals(r, "GoogLeNet"),
+                100 * np.mean(records.finals(r, "GoogLeNet", "test_accuracy")),
+                min(x["fastest_epoch"] for x in records.runs(r, "GoogLeNet")),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "| ResNet-20 | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ResNet-20"]["parameters"],
+                r["variants"]["ResNet-20"]["learning_rate"],
+                100 * (1 - np.mean(records.finals(r, "ResNet-20", "train_accuracy"))),
+                *records.finals(r, "ResNet-20"),
+                100 * np.mean(records.finals(r, "ResNet-20", "test_accuracy")),
+                min(x["fastest_epoch"] for x in records.runs(r, "ResNet-20")),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "by the same recipe of {} epochs with seeds {} and {}",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5"]["epochs"],
+                *(x["seed"] for x in records.runs(r, "LeNet-5")),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "| LeNet-5, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5, 0.01"]["learning_rate"],
+                *records.finals(r, "LeNet-5, 0.01"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "| LeNet-5, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5, 0.03"]["learning_rate"],
+                *records.finals(r, "LeNet-5, 0.03"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "| LeNet-5, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5, 0.1"]["learning_rate"],
+                *records.finals(r, "LeNet-5, 0.1"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "| AlexNet, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["AlexNet, 0.01"]["learning_rate"],
+                *records.finals(r, "AlexNet, 0.01"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "| AlexNet, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["AlexNet, 0.03"]["learning_rate"],
+                *records.finals(r, "AlexNet, 0.03"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "| AlexNet, {:g} | {:,} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["AlexNet, 0.1"]["learning_rate"],
+                *records.finals(r, "AlexNet, 0.1"),
+            )
+        )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "chosen on {:,} images held out from the training set, after {} epochs",
+        lambda: (
+            lambda r: (r["data"]["test"], r["variants"]["AlexNet, 0.1"]["epochs"])
+        )(records.load_record("networks-choice")),
+    ),
+]

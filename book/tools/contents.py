@@ -1,0 +1,64 @@
+"""Write the tables of chapters in README.md and book/intro.md from the notebooks.
+
+    python book/tools/contents.py
+
+`make outputs` does it too. Each table stands between two comments, and nobody edits it.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools import address, layout  # noqa: E402
+
+BEGIN = "<!-- chapters: book/tools/contents.py writes this table -->"
+END = "<!-- end of chapters -->"
+
+
+def in_readme(root: Path) -> str:
+    """Number, title and a link to Colab."""
+    colab = address.forms(layout.repository(root))[1]
+    rows = ["| | Chapter | Run it on Colab |", "| --- | --- | --- |"]
+    for chapter in layout.chapters(root):
+        file = f"chapters/{chapter.slug}.ipynb"
+        link = f"[open]({colab}/blob/main/{file})"
+        rows.append(f"| {chapter.number} | [{chapter.title}]({file}) | {link} |")
+    return "\n".join(rows)
+
+
+def in_intro(root: Path) -> str:
+    """Number, title and the question."""
+    rows = ["| No. | Chapter | The question it answers |", "| --- | --- | --- |"]
+    for chapter in layout.chapters(root):
+        link = f"[{chapter.title}](../chapters/{chapter.slug}.ipynb)"
+        rows.append(f"| {chapter.number} | {link} | {chapter.question} |")
+    return "\n".join(rows)
+
+
+TABLES = {"README.md": in_readme, "book/intro.md": in_intro}
+
+
+def current(name: str, root: Path = ROOT) -> str:
+    """The text of a page with its table as it must be now.
+
+    Raises:
+        ValueError: the page has not the two comments.
+    """
+    text = (root / name).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{name}: no '{BEGIN}' … '{END}'")
+    return f"{before}{begin}\n\n{TABLES[name](root)}\n\n{end}{after}"
+
+
+def main(root: Path = ROOT) -> int:
+    for name in TABLES:
+        (root / name).write_text(current(name, root), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

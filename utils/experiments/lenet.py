@@ -1,0 +1,79 @@
+"""Recorded runs of chapter 6."""
+
+import functools
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from utils.augmentation import RandomDistortion
+from utils.experiments.recipes import Experiment, Recipe
+from utils.lenet import LeNet5, LeNet5Original, Rearranged, map_loss
+
+DISTORTIONS = {
+    "mild": RandomDistortion(shift=1.5, rotate=8, scale=0.08, shear=0.08, elastic=0.4),
+    "medium": RandomDistortion(shift=2, rotate=12, scale=0.12, shear=0.15, elastic=0.7),
+    "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
+}
+DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
+MORE_DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.5)
+TANH = Recipe(LeNet5, epochs=20, learning_rate=2e-3)
+RELU = replace(TANH, model=functools.partial(LeNet5, activation=nn.ReLU))
+SHORT = {"epochs": 12, "batch_size": 128, "learning_rate": 3e-3}
+ORIGINAL = Recipe(LeNet5Original, epochs=15, learning_rate=5e-3, loss=map_loss)
+LECTURE = replace(TANH, epochs=15, optimizer=DECAYED)
+REARRANGED = Recipe(
+    Rearranged,
+    epochs=20,
+    batch_size=128,
+    optimizer=DECAYED,
+    learning_rate=3e-3,
+    augment=DISTORTIONS["medium"],
+)
+
+EXPERIMENTS = {
+    "lenet5-choice": Experiment(
+        "Which activation, which distortions and whether weight decay serve LeNet-5, "
+        "on 10,000 images held out from the training set",
+        data="mnist",
+        variants={
+            "tanh": TANH,
+            "tanh, decay": replace(TANH, optimizer=DECAYED),
+            "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
+            "tanh, smoothing": replace(TANH, loss=SMOOTHED),
+            "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
+            "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
+            "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
+            "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),
+            "ReLU, strong": replace(RELU, **SHORT, augment=DISTORTIONS["strong"]),
+            "ReLU, mild, long": replace(
+                RELU, **SHORT | {"epochs": 40}, augment=DISTORTIONS["mild"]
+            ),
+            "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
+            "rearranged, medium": REARRANGED,
+        },
+        seeds=(0,),
+        validation=10_000,
+    ),
+    "lenet5": Experiment(
+        "LeNet-5 on MNIST as it is: the original of 1998 and the lecture's",
+        data="mnist",
+        variants={
+            "original": ORIGINAL,
+            "lecture": LECTURE,
+            "lecture, smoothed": replace(LECTURE, epochs=20, loss=SMOOTHED),
+        },
+    ),
+    "lenet5-augmented": Experiment(
+        "LeNet-5 on MNIST, every digit distorted anew in every epoch",
+        data="mnist",
+        variants={
+            "original": replace(ORIGINAL, augment=DISTORTIONS["mild"]),
+            "lecture": replace(LECTURE, epochs=20, augment=DISTORTIONS["mild"]),
+            "rearranged": replace(REARRANGED, epochs=30),
+        },
+        keep=("lecture", 0),
+    ),
+}

@@ -1,0 +1,340 @@
+"""The runner of recorded experiments: see `utils.experiments`."""
+
+import argparse
+import datetime
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from utils import distributed, experiments, records
+from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from utils.experiments.recipes import Experiment
+from utils.training import fit, one_cycle, pick_device, predict, seed_everything
+
+ROOT = Path(__file__).parents[2]
+CHECKPOINTS = ROOT / ".cache/experiments"
+PROBED = 256  # images that a probe sees
+LISTED = 1000  # errors that a record lists one by one; more only of the run it keeps
+# Of that run it also stores the images: of a FEW errors all, of more the SUREST.
+FEW, SUREST = 200, 24
+
+
+@dataclass
+class Record:
+    """results/NAME.json while it grows."""
+
+    name: str
+    experiment: Experiment
+    folder: Path = records.FOLDER
+    runs: list = field(default_factory=list)
+
+    def read(self) -> None:
+        """Take over what is recorded, if it was run with today's settings.
+
+        Raises:
+            RecordError: the file is damaged, or was run with other settings.
+        """
+        if not (self.folder / f"{self.name}.json").exists():
+            return
+        record = records.load_record(self.name, self.folder)
+        for variant, then in record["variants"].items():
+            recipe = self.experiment.variants.get(variant)
+            now = recipe and recipe.settings()
+            if then != now:
+                raise records.RecordError(
+                    f"record {self.name!r} was made with other settings of variant "
+                    f"{variant!r} ({then}, now {now}): move it away to start again"
+                )
+        self.runs = record["runs"]
+
+    def has(self, variant, seed) -> bool:
+        return any((r["variant"], r["seed"]) == (variant, seed) for r in self.runs)
+
+    def add(self, run: dict, sizes: tuple[int, int]) -> None:
+        """Write the file anew with one run more, whole or not at all."""
+        self.read()  # another process may have added to it
+        self.runs = [*self.runs, run]
+        self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
+        done = {r["variant"] for r in self.runs}
+        variants = self.experiment.variants.items()
+        record = {
+            "name": self.name,
+            "about": self.experiment.about,
+            "data": {
+                "name": self.experiment.data,
+                "train": sizes[0],
+                "test": sizes[1],
+                "validation": self.experiment.validation is not None,
+            },
+            "variants": {k: v.settings() for k, v in variants if k in done},
+            "runs": self.runs,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f"{self.name}.json.{os.getpid()}.part"
+        part.write_text(_pretty(record) + "\n", encoding="utf-8")
+        os.replace(part, self.folder / f"{self.name}.json")
+
+
+def run(name, experiment, variant, seed, device, images, record, checkpoint):
+    """One run: train from the seed, or on from its checkpoint, and record it.
+
+    Returns what is recorded; None in the processes that rank 0 writes for.
+    """
+    recipe = experiment.variants[variant]
+    train, test = images
+    seed_everything(seed)
+    model = recipe.model().to(device)
+    optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
+    steps = recipe.epochs * -(-len(train.y) // recipe.batch_size)
+    schedule = (recipe.schedule or one_cycle)(optimizer, steps)
+    look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
+    history = fit(
+        model,
+        train,
+        test,
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        optimizer=optimizer,
+        schedule=schedule,
+        loss=recipe.loss,
+        augment=recipe.augment,
+        autocast=recipe.autocast,
+        probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
+        device=device,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+    if distributed.rank() > 0:
+        return None
+    shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
+    curve = history.state_dict()
+    seconds = curve.pop("seconds")
+    curve |= curve.pop("probes")
+    wrong = np.flatnonzero(shares.argmax(1) != test.y)
+    keep = experiment.keep == (variant, seed)
+    result = {
+        "variant": variant,
+        "seed": seed,
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "command": f"{_launcher()} -m utils.experiments {shlex.join(sys.argv[1:])}",
+        "commit": _commit(),
+        "hardware": _hardware(device),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "seconds": float(f"{sum(seconds):.4g}"),
+        "fastest_epoch": float(f"{min(seconds):.4g}"),
+        "curve": {k: [float(f"{v:.5g}") for v in line] for k, line in curve.items()},
+        "final": {
+            "train_accuracy": history.train_accuracy[-1],
+            "test_loss": float(f"{history.test_loss[-1]:.5g}"),
+            "test_accuracy": 1 - len(wrong) / len(test.y),
+            "test_errors": len(wrong),
+        },
+    }
+    if keep or len(wrong) <= LISTED:
+        surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
+        drawn = set((wrong if len(wrong) <= FEW else surest[:SUREST]).tolist())
+        result["wrong"] = [
+            _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
+        ]
+    if keep:
+        path = record.folder / f"{name}.pt"
+        save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        result["weights"] = {"file": path.name, "sha256": digest}
+    record.add(result, (len(train.y), len(test.y)))
+    checkpoint.unlink()
+    return result
+
+
+def run_all(
+    name: str,
+    *,
+    seeds=None,
+    only=None,
+    device=None,
+    folder=records.FOLDER,
+    checkpoints=CHECKPOINTS,
+) -> None:
+    """Run what is not recorded yet of an experiment, and say what came out.
+
+    Args:
+        name: one of `utils.experiments.EXPERIMENTS`.
+        seeds: whole numbers; None takes the experiment's own.
+        only: names of variants; None takes all.
+        device: as `utils.training.pick_device` takes it.
+        folder, checkpoints: where records and unfinished runs lie.
+
+    Raises:
+        ValueError: there is no such experiment, variant or device.
+        RecordError: the record is damaged, or was made with other settings.
+        DataError: the data are not here and cannot be fetched.
+    """
+    if name not in experiments.EXPERIMENTS:
+        raise ValueError(
+            f"there is no experiment {name!r}: {', '.join(experiments.EXPERIMENTS)}"
+        )
+    experiment = experiments.EXPERIMENTS[name]
+    if unknown := set(only or ()) - set(experiment.variants):
+        raise ValueError(
+            f"{name} has no variant {sorted(unknown)[0]!r}: "
+            f"{', '.join(experiment.variants)}"
+        )
+    record = Record(name, experiment, Path(folder))
+    images, label, checkpoint, _ = None, None, None, _commit()
+
+    def farewell():
+        return _what_is_left(label, checkpoint)
+
+    with distributed.process_group(pick_device(device), farewell) as device:
+        if distributed.rank() == 0:
+            record.read()
+        chosen = product(seeds or experiment.seeds, only or experiment.variants)
+        for seed, variant in chosen:
+            label = f"{name}, {variant}, seed {seed}"
+            if distributed.from_rank_0(record.has(variant, seed)):
+                _say(f"{label}: recorded already")
+                continue
+            if images is None:
+                with distributed.rank_0_first():
+                    images = experiment.load()
+            settings = json.dumps(experiment.variants[variant].settings())
+            digest = hashlib.sha256(settings.encode()).hexdigest()
+            checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
+            done = run(
+                *(name, experiment, variant, seed),
+                *(device, images, record, checkpoint),
+            )
+            if done is not None:
+                errors, seconds = done["final"]["test_errors"], done["seconds"]
+                of = len(images[1].y)
+                _say(f"{label}: {errors} errors of {of}, {seconds:.0f} s")
+
+
+def _say(text) -> None:
+    if distributed.rank() == 0:
+        print(text, flush=True)
+
+
+def _what_is_left(label, checkpoint) -> str:
+    """What a run that ends before its time leaves behind, for those who started it."""
+    try:
+        epochs = len(load_checkpoint(checkpoint)["history"]["loss"])
+    except (CheckpointError, OSError):
+        return "The same command starts again."
+    return (
+        f"Of {label} the checkpoint of epoch {epochs} is kept: the same command goes "
+        "on from there."
+    )
+
+
+def _launcher() -> str:
+    count = distributed.world_size()
+    return f"torchrun --standalone --nproc-per-node {count}" if count > 1 else "python"
+
+
+def _error(k, shares, test, keep) -> dict:
+    label, guess = int(test.y[k]), int(shares.argmax())
+    error = {
+        "index": k,
+        "label": label,
+        "guess": guess,
+        "share": round(float(shares[guess]), 4),
+        "share_of_label": round(float(shares[label]), 4),
+    }
+    return error | ({"image": records.pack_image(test.x[k])} if keep else {})
+
+
+@functools.cache  # as it was when the first run began
+def _commit() -> str:
+    """The commit of the code in use, and whether that code has been changed since."""
+    used = [getattr(m, "__file__", None) for m in list(sys.modules.values())]
+    ours = [f for f in used if f and Path(f).is_relative_to(ROOT / "utils")]
+
+    def git(*words):
+        return subprocess.run(
+            ["git", "-C", ROOT, *words], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", *ours)
+        return git("rev-parse", "HEAD") + (" with changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _hardware(device) -> dict:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return {
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else device.type,
+        "processor": processor,
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        **({"processes": count} if (count := distributed.world_size()) > 1 else {}),
+    }
+
+
+def _pretty(record) -> str:
+    """JSON with one line for each list of numbers and each wrong image."""
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    flat = re.compile(r"([\[{])\s+([^\[\]{}]*?)\s+([\]}])")
+    return flat.sub(lambda m: m[1] + re.sub(r"\n\s*", " ", m[2]) + m[3], text)
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.experiments",
+        description=experiments.__doc__.partition("\n")[0],
+        epilog="Without a name: the list of experiments.",
+    )
+    parser.add_argument("name", nargs="?", help="which experiment")
+    parser.add_argument(
+        "--quick", action="store_true", help="NAME-quick: a shorter recipe, for a CPU"
+    )
+    parser.add_argument(
+        "--device", help="cpu, cuda, cuda:1, mps; default: what is best"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="default: the experiment's"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="VARIANT", help="these variants alone"
+    )
+    chosen = parser.parse_args(arguments)
+    if chosen.name is None:
+        for name, experiment in experiments.EXPERIMENTS.items():
+            print(f"{name}: {experiment.about}")
+            print(f"    {', '.join(experiment.variants)}; seeds {experiment.seeds}")
+        return 0
+    name = chosen.name + ("-quick" if chosen.quick else "")
+    try:
+        run_all(name, seeds=chosen.seeds, only=chosen.only, device=chosen.device)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except (ValueError, RuntimeError, FloatingPointError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""Figures of the chapter whose module is `convolution1d`."""

@@ -17,6 +17,39 @@ from utils.data import mnist5k
 from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
+# What takes longest begins first, so that no worker is left alone with it at the end.
+LONG = ("site", "test_exercises", "test_grading", "chapters")
+ALONE = ("test_exercises.py", "test_grading.py")
+SLOW = {"site", "address", "browser", "mount_explorer"}  # fixtures
+
+
+def unit(item) -> str:
+    """What `item` must stay together with on one worker; "" if with nothing.
+
+    Tests of a file share its fixtures, all tests of the website the one that is built,
+    and a notebook's cells their kernel (see the root's conftest.py).
+    """
+    if "site" in item.fixturenames:
+        return "site"
+    return "" if item.path.name in ALONE else item.path.stem
+
+
+def rank(item) -> int:
+    names = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+    names += [item.path.stem, item.path.parent.name]
+    return min((LONG.index(name) for name in names if name in LONG), default=len(LONG))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Units of `--dist loadgroup`, the longest first; what a browser draws is slow."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            if name := unit(item):
+                item.add_marker(pytest.mark.xdist_group(name))
+            if SLOW & set(item.fixturenames):
+                item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (rank(item), item.get_closest_marker("slow") is None))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ source, "folder": a new one, "seconds": processor time of a cell, "jobs": proces
 The notebook as it stands is run from top to bottom, and `afterwards` when all is done.
 Where a variant first differs from it, the process is forked and the child goes on with
 the variant's cells: what comes before is not run again, and no variant sees another's
-traces.
+traces. One that has a last cell is done as soon as it fails a test.
 
 A test cell passes as in nbgrader: no exception, nothing on stderr. The result of a
 variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
@@ -131,10 +131,13 @@ def fork(do) -> int:
         os._exit(0)  # threads of libraries must not hold it back
 
 
-def go_on(walk: Walk, index: int, last: int, answers: dict, out: Path) -> None:
-    """From cell `index` to `last` with other answers."""
-    for k in range(index, last + 1):
+def go_on(walk: Walk, index: int, last: int | None, answers: dict, out: Path) -> None:
+    """From cell `index` with other answers to the end, or to `last` or a failed test."""
+    for k in range(index, len(walk.cells) if last is None else last + 1):
         walk.step(k, answers)
+        cell = walk.cells[k]
+        if last is not None and cell["test"] and cell["id"] in walk.errors:
+            break
     out.write_text(json.dumps(walk.result()), encoding="utf-8")
 
 
@@ -159,7 +162,7 @@ def run(job: dict, scratch: Path) -> dict:
         for name in first.get(index, []):
             wait(job["jobs"] - 1)
             out = scratch / f"{len(results) + len(running)}.json"
-            last = job["last"].get(name, len(cells) - 1)
+            last = job["last"].get(name)
             child = fork(partial(go_on, walk, index, last, variants[name], out))
             running[child] = (name, out)
         walk.step(index, {})

@@ -439,6 +439,7 @@ def table(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SLUGS, reason="there are no exercises yet")
 def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     """Real nbgrader against the fast runner, and everything around it."""
@@ -511,6 +512,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     assert table(out / "written.csv") == answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_student_copies_are_those_of_nbgrader(slug, tmp_path):
     """The cuts that the tests make are nbgrader's, cell for cell."""
@@ -536,6 +538,7 @@ def test_student_copies_are_those_of_nbgrader(slug, tmp_path):
     assert exercises.check_student(copied, master) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SLUGS, reason="there are no exercises yet")
 def test_exercises_are_written_once():
     need_environment()

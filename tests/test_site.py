@@ -33,9 +33,17 @@ PHONE = {
 def entries() -> list[str]:
     """The pages of the table of contents, in order."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"]] + [
-        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
-    ]
+    found = [toc["root"]]
+    for part in toc["parts"]:
+        for entry in part["chapters"]:
+            if "glob" in entry:
+                pages = sorted(
+                    path.with_suffix("") for path in ROOT.glob(entry["glob"])
+                )
+                found += [page.relative_to(ROOT).as_posix() for page in pages]
+            else:
+                found.append(entry["file"])
+    return found
 
 
 PAGES = entries()

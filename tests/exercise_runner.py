@@ -132,7 +132,7 @@ def fork(do) -> int:
 
 
 def go_on(walk: Walk, index: int, last: int | None, answers: dict, out: Path) -> None:
-    """From cell `index` with other answers to the end, or to `last` or a failed test."""
+    """From cell `index` with other answers: to the end, to `last` or a failed test."""
     for k in range(index, len(walk.cells) if last is None else last + 1):
         walk.step(k, answers)
         cell = walk.cells[k]

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONG = ("site", "test_exercises", "test_grading", "chapters")
 ALONE = ("test_exercises.py", "test_grading.py")
 SLOW = {"site", "address", "browser", "mount_explorer"}  # fixtures
+PATIENCE = 600_000  # milliseconds
 
 
 def unit(item) -> str:
@@ -82,8 +83,17 @@ def browser():
     found = chromium()
     with sync_playwright() as playwright:
         running = found.launch(playwright)
+        new_context = running.new_context
+        running.new_context = lambda **settings: patient(new_context(**settings))
         yield running
         running.close()
+
+
+def patient(context):
+    """`context`, which waits as long as a busy machine needs."""
+    context.set_default_timeout(PATIENCE)
+    context.set_default_navigation_timeout(PATIENCE)
+    return context
 
 
 # A page with nothing but an explorer, and as much of a widget model as it asks for.

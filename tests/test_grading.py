@@ -313,7 +313,6 @@ def command(script: str, *arguments, **environment):
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        timeout=600,
     )
 
 
@@ -448,7 +447,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     folder.mkdir()
     expected = make_class(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    run = [folder, out, "--timeout", "15"]
+    run = [folder, out, "--timeout", "10"]
     done = command("grade.py", *run, "--again", SECRET="do not leak")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before

@@ -295,7 +295,7 @@ def open_page(context, url):
     # What waits until it is near is brought near.
     for place in page.locator(".explorer").all():
         place.scroll_into_view_if_needed()
-        place.and_(page.locator("[data-state]")).wait_for(timeout=20_000)
+        place.and_(page.locator("[data-state]")).wait_for()
     for image in page.locator("main img").all():
         if image.is_visible():
             image.scroll_into_view_if_needed()

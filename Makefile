@@ -4,8 +4,7 @@ PORT ?= 8000
 python := .venv/bin/python
 site := _build/html
 # Two workers share the machine: one thread each, in notebooks too.
-run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadgroup \
-	--no-loadscope-reorder
+run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
 # Each notebook alone, as on Colab. The limits are for what hangs, not for what is slow.
 alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 
@@ -53,7 +52,7 @@ bench: environment ## time our code against torch
 test-colab: ## run the notebooks with the packages that Colab has
 	@sh book/tools/environment.sh .venv-colab book/tools/requirements-colab.txt \
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	@OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest -n 2 --dist loadgroup \
+	@OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest -n 2 \
 		--no-loadscope-reorder --nbval-lax $(alone) tests/test_colab.py chapters exercises
 
 address: environment ## change the repository's address everywhere (URL=https://…)

@@ -18,39 +18,42 @@ from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
 # What takes longest begins first, so that no worker is left alone with it at the end.
-LONG = ("site", "test_exercises", "test_grading", "chapters")
-ALONE = ("test_exercises.py", "test_grading.py")
+LONG = ("test_site.py", "test_exercises.py", "test_grading.py", "chapters")
+SINGLE = ("test_exercises.py", "test_grading.py")  # their tests share nothing
 SLOW = {"site", "address", "browser", "mount_explorer"}  # fixtures
 PATIENCE = 600_000  # milliseconds
 
 
-def unit(item) -> str:
-    """What `item` must stay together with on one worker; "" if with nothing.
-
-    Tests of a file share its fixtures, all tests of the website the one that is built,
-    and a notebook's cells their kernel (see the root's conftest.py).
-    """
-    if "site" in item.fixturenames:
-        return "site"
-    return "" if item.path.name in ALONE else item.path.stem
+def unit(nodeid: str) -> str:
+    """What goes to a worker at once: a file, whose tests share fixtures or a kernel."""
+    file = nodeid.split("::")[0]
+    return nodeid if Path(file).name in SINGLE else file
 
 
-def rank(item) -> int:
-    names = [mark.args[0] for mark in item.iter_markers("xdist_group")]
-    names += [item.path.stem, item.path.parent.name]
-    return min((LONG.index(name) for name in names if name in LONG), default=len(LONG))
+def rank(item) -> tuple[int, bool]:
+    """The place of `item` in the order of tests."""
+    names = (item.path.name, item.path.parent.name)
+    long = min((LONG.index(name) for name in names if name in LONG), default=len(LONG))
+    return long, item.get_closest_marker("slow") is None
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return unit(nodeid)
+
+    return Units(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Units of `--dist loadgroup`, the longest first; what a browser draws is slow."""
+    """What a browser draws is slow, and what is long begins first."""
     for item in items:
-        if isinstance(item, pytest.Function):
-            if name := unit(item):
-                item.add_marker(pytest.mark.xdist_group(name))
-            if SLOW & set(item.fixturenames):
-                item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: (rank(item), item.get_closest_marker("slow") is None))
+        if SLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=rank)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import subprocess
 import sys
 import textwrap
 
-from IPython.display import Markdown
-
 from utils import plotting
 
 # Import name -> pip name. Only small packages without dependencies of their own that
@@ -60,13 +58,26 @@ def setup() -> None:
         )
 
 
-def source(*objects) -> Markdown:
+class Source:
+    """Code to look at, the last value of a cell; see `source`."""
+
+    def __init__(self, pieces: list[str]):
+        self.pieces = pieces
+
+    def __repr__(self) -> str:
+        return "\n\n\n".join(self.pieces)
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(f"```python\n{piece}\n```" for piece in self.pieces)
+
+
+def source(*objects) -> Source:
     """The current code of functions and classes of `utils`, shown as an output.
 
     For what a reader wants to see and a chapter does not teach. Docstrings are left
     out; comments stay.
     """
-    return Markdown("\n\n".join(f"```python\n{_code(thing)}\n```" for thing in objects))
+    return Source([_code(thing) for thing in objects])
 
 
 def _code(thing) -> str:

@@ -9,10 +9,14 @@ without JavaScript) a still picture and a sentence stand in its place.
 from pathlib import Path
 
 import anywidget
+from ipywidgets import DOMWidget
 
 from utils import plotting
 
 FOLDER = Path(__file__).parent
+# What a notebook keeps of an explorer: which one, and in which state. Its code is not
+# kept: the site takes that of the day when it is built.
+SAVED = "application/vnd.book.explorer+json"
 
 
 def _source(kind: str, name: str) -> str:
@@ -52,6 +56,14 @@ class Explorer(anywidget.AnyWidget):
         """The Matplotlib figure that stands in where no script runs."""
         raise NotImplementedError
 
+    def saved(self) -> dict:
+        """What the site needs to show this explorer as it is, beside its code."""
+        own = set(self.trait_names(sync=True)) - set(DOMWidget.class_trait_names())
+        state = {name: getattr(self, name) for name in sorted(own)}
+        state = {k: v for k, v in state.items() if not k.startswith("_")}
+        kind = type(self)
+        return {"explorer": f"{kind.__module__}.{kind.__qualname__}", "state": state}
+
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
@@ -63,5 +75,5 @@ class Explorer(anywidget.AnyWidget):
             figure = self.still()
             svg = plotting.to_svg(figure, text)
         plotting.plt.close(figure)
-        data = {**data, "image/svg+xml": svg, "text/plain": text}
+        data = {**data, SAVED: self.saved(), "image/svg+xml": svg, "text/plain": text}
         return data, {**metadata, "image/svg+xml": {"alt": text}}

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 from utils import plotting
 
@@ -19,6 +20,11 @@ SMALL_PACKAGES = {
     "psygnal": "psygnal",
     "tqdm": "tqdm",
 }
+
+
+# Raised, here and in book/tools/setup_cell.txt, when a notebook begins to need what an
+# older clone beside it would not have.
+EDITION = 2
 
 
 def on_colab() -> bool:
@@ -36,15 +42,19 @@ def missing_packages() -> list[str]:
 
 
 def setup() -> None:
-    """Prepare the kernel for a notebook of the book; prints nothing when all is well.
+    """Prepare the kernel for a notebook of the book; quiet when all is well.
 
-    Sets the figure style. On Colab it also installs the small packages that are
+    Sets the figure style. Where the notebook lies outside the course whose code it
+    uses, that is said. On Colab it also installs the small packages that are
     missing, without their dependencies, so that nothing that Colab ships is replaced.
 
     Raises:
         ModuleNotFoundError: a package is missing and cannot be installed.
     """
     plotting.use_style()
+    course, here = Path(__file__).parents[1], Path.cwd()
+    if here not in (course, *(course / name for name in ("chapters", "exercises"))):
+        print(f"This notebook uses the course in {course}")
     missing = missing_packages()
     if missing and on_colab():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]

@@ -31,7 +31,7 @@ def drawing():
 
 
 def test_formula_has_picture_and_mathml():
-    html = formulas.draw(r"\frac{1}{2} \tag{1.3}", display=True)
+    html = formulas.PAINTER.draw(r"\frac{1}{2} \tag{1.3}", display=True)
     assert "<math" in html
     assert "katex-html" in html
     assert "1.3" in html
@@ -41,8 +41,8 @@ def test_formula_has_picture_and_mathml():
 @pytest.mark.parametrize("tex", [r"\frac{1}{", r"\nosuchthing", r"a_b_c"])
 def test_wrong_formula_is_an_error(tex):
     with pytest.raises(ValueError, match="KaTeX|LaTeX"):
-        formulas.draw(tex, display=True)
-    assert formulas.draw("a", display=False), "it goes on after an error"
+        formulas.PAINTER.draw(tex, display=True)
+    assert formulas.PAINTER.draw("a", display=False), "it goes on after an error"
 
 
 # ------------------------------------------------------------ figures

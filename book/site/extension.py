@@ -160,6 +160,7 @@ def add_context(app, pagename, templatename, context, doctree):
 
 def write_files(app, error):
     """Write what the pages refer to, and remove what none of them does."""
+    formulas.PAINTER.close()
     if app._warncount:
         # What warned is read again next time: no build forgets what is wrong.
         Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)

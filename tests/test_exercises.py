@@ -1,17 +1,22 @@
 """The exercises: format, checks against right and wrong answers, grading."""
 
 import ast
+import atexit
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import colab
 import nbformat
 import pytest
 
 from book.tools import exercises
+from book.tools.exercises import kind
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "tests" / "wrong_answers"
@@ -28,41 +33,131 @@ def read(slug: str):
 # --- wrong answers
 
 
-def load_wrong_answers(text: str) -> list[tuple[str, str, str]]:
-    """Sections "# %% exK: what is wrong" as (cell id, what is wrong, source).
+class PatchError(ValueError):
+    """A wrong answer that cannot be made of the solution."""
+
+
+def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
+    """Sections "@@ exK: what is wrong" as (cell id, what is wrong, changes).
+
+    A change is (lines of the solution, lines in their place), and ends where the next
+    one takes lines away or at an empty line. A section that takes no lines away is a
+    whole cell, with one change (None, lines).
 
     Raises:
-        ValueError: a section's head cannot be read, or it has no code.
+        PatchError: a line is neither a section's head nor begins with "-" or "+".
     """
-    heads = list(re.finditer(r"^# %%(.*)$", text, re.MULTILINE))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    answers = []
-    for head, end in zip(heads, ends, strict=True):
-        found = re.fullmatch(r"\s*(ex\d+[-\w]*):\s*(\S.*?)\s*", head[1])
-        if not found:
-            raise ValueError(f"expected '# %% exK: what is wrong', got '{head[0]}'")
-        source = text[head.end() : end].strip()
-        if not source:
-            raise ValueError(f"no code after '{head[0]}'")
-        answers.append((found[1], found[2], source))
+    answers, begin = [], True
+    for line in text.splitlines():
+        if line.startswith("@@"):
+            found = re.fullmatch(r"@@ (ex\d+[-\w]*): (\S.*)", line)
+            if not found:
+                raise PatchError(f"expected '@@ exK: what is wrong', got '{line}'")
+            answers.append((found[1], found[2], []))
+            begin = True
+        elif line[:1] in ("-", "+") and answers:
+            changes = answers[-1][2]
+            if begin or (line[0] == "-" and changes[-1][1]):
+                changes.append(([], []))
+            begin = False
+            changes[-1][line[0] == "+"].append(line[1:])
+        elif line and answers:
+            raise PatchError(f"expected '-', '+' or '@@', got '{line}'")
+        else:
+            begin = True
+    for cell, what, changes in answers:
+        if not changes:
+            raise PatchError(f"'{cell}: {what}' has no code")
+        if len(changes) == 1 and not changes[0][0]:
+            changes[0] = (None, changes[0][1])
+        if not all(old or old is None for old, _ in changes):
+            raise PatchError(f"'{cell}: {what}' adds lines, but after which?")
     return answers
 
 
+def apply(changes: list, solution: str) -> str:
+    """The wrong answer that `changes` make of a solution cell.
+
+    Raises:
+        PatchError: lines to be taken away are not there, or more than once.
+    """
+    if changes[0][0] is None:
+        return "\n".join(changes[0][1])
+    lines = solution.split("\n")
+    places = []
+    for old, new in changes:
+        found = [k for k in range(len(lines)) if lines[k : k + len(old)] == old]
+        if len(found) != 1:
+            count = "twice or more" if found else "not"
+            raise PatchError(f"these lines are {count} in the solution:\n{join(old)}")
+        places.append((found[0], len(old), new))
+    for start, length, new in sorted(places, reverse=True):
+        lines[start : start + length] = new
+    return "\n".join(lines)
+
+
+def join(lines: list[str]) -> str:
+    return "\n".join(f"-{line}" for line in lines)
+
+
 def wrong_answers(slug: str) -> list[tuple[str, str, str]]:
-    path = WRONG / f"{slug}.py"
+    """(cell id, what is wrong, source) of each wrong answer to an exercise."""
+    path = WRONG / f"{slug}.diff"
     assert path.exists(), f"no wrong answers: write {path.relative_to(ROOT)}"
-    return load_wrong_answers(path.read_text(encoding="utf-8"))
+    solutions = {c.id: c.source for c in read(slug).cells if kind(c) == "solution"}
+    answers = []
+    for cell, what, changes in load_wrong_answers(path.read_text(encoding="utf-8")):
+        try:
+            source = apply(changes, solutions[cell])
+        except KeyError:
+            raise PatchError(f"'{cell}: {what}' replaces no solution cell") from None
+        except PatchError as error:
+            raise PatchError(f"{path.name}, '{cell}: {what}': {error}") from None
+        answers.append((cell, what, source))
+    return answers
 
 
-def test_wrong_answers_are_read_section_by_section():
-    text = '"""About."""\n\n# %% ex1: adds\na = 1 + 1\n\n# %% ex2-b: no loop\n\nb = 0\n'
-    assert load_wrong_answers(text) == [
-        ("ex1", "adds", "a = 1 + 1"),
-        ("ex2-b", "no loop", "b = 0"),
-    ]
-    for broken in ("# %% adds\na = 1\n", "# %% ex1:\na = 1\n", "# %% ex1: adds\n\n"):
-        with pytest.raises(ValueError, match=r"expected|no code"):
-            load_wrong_answers(broken)
+SOLUTION = "def f(x):\n    y = x\n    return y\n\n\ndef g(x):\n    return x"
+
+
+def test_a_wrong_answer_is_a_change_of_the_solution_or_a_whole_cell():
+    text = """Plausible wrong answers
+to be read by nobody.
+
+@@ ex1: no change
+-    y = x
+-    return y
++    return 0
+-    return x
+@@ ex2-b: a whole cell
+
++b = 0
++
++c = 1
+"""
+    change, whole = load_wrong_answers(text)
+    assert change[:2] == ("ex1", "no change")
+    want = "def f(x):\n    return 0\n\n\ndef g(x):"
+    assert apply(change[2], SOLUTION) == want
+    assert whole[:2] == ("ex2-b", "a whole cell")
+    assert apply(whole[2], SOLUTION) == "b = 0\n\nc = 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("@@ adds\n+a = 1", "expected '@@ exK"),
+        ("@@ ex1:\n+a = 1", "expected '@@ exK"),
+        ("@@ ex1: adds\n", "no code"),
+        ("@@ ex1: adds\na = 1", "got 'a = 1'"),
+        ("@@ ex1: adds\n+a = 1\n-b = 1", "after which"),
+        ("@@ ex1: adds\n-    y = z\n+    y = 1", "not in the solution:\n-    y = z"),
+        ("@@ ex1: adds\n-\n+    y = 1", "twice or more"),
+    ],
+)
+def test_a_wrong_answer_that_cannot_be_made_is_said(text, complaint):
+    with pytest.raises(PatchError, match=complaint):
+        apply(load_wrong_answers(text)[0][2], SOLUTION)
 
 
 # --- every check, against right and wrong answers
@@ -121,34 +216,36 @@ def test_what_may_stop_early():
     assert last_cells(cells, wrong) == {"second": 1}
 
 
+@functools.cache
+def runner() -> subprocess.Popen:
+    """exercise_runner.py, waiting for jobs on a machine like Colab."""
+    folder = tempfile.TemporaryDirectory(prefix="exercises-")
+    environment = colab.machine(Path(folder.name))
+    environment |= {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+    script = str(ROOT / "tests" / "exercise_runner.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = subprocess.Popen([sys.executable, script], env=environment, **pipes)
+    atexit.register(folder.cleanup)
+    atexit.register(started.kill)
+    return started
+
+
 def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) -> dict:
     """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
     cells = [
-        {
-            "id": cell.id,
-            "source": cell.source,
-            "test": exercises.kind(cell) == "test",
-        }
+        {"id": cell.id, "source": cell.source, "test": kind(cell) == "test"}
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
-    job = {"cells": cells, "variants": variants, "seconds": CELL_SECONDS, "jobs": 2}
+    (folder / "content").mkdir()
+    job = {"cells": cells, "variants": variants, "folder": str(folder / "content")}
+    job |= {"seconds": CELL_SECONDS, "afterwards": colab.AFTERWARDS}
+    # A worker of xdist has a core to itself; this process and one child share it.
+    job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
     job["last"] = last_cells(cells, variants)
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-    script = str(ROOT / "tests" / "exercise_runner.py")
-    subprocess.run(
-        [
-            sys.executable,
-            script,
-            str(folder / "job.json"),
-            str(folder / "results.json"),
-        ],
-        cwd=exercises.MASTERS,
-        env=environment,
-        check=True,
-        timeout=300,
-    )
+    print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
+    assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     for name, last in job["last"].items():  # what it cannot touch went as it went
         rest = [c["id"] for c in cells[last + 1 :] if c["id"] in results[""]["passed"]]
@@ -166,7 +263,7 @@ def scores(notebook, passed: list[str]) -> dict[str, float]:
 
 def full_marks(notebook) -> dict[str, float]:
     """Points that the tests can give, by exercise (written answers left out)."""
-    tests = [cell.id for cell in notebook.cells if exercises.kind(cell) == "test"]
+    tests = [cell.id for cell in notebook.cells if kind(cell) == "test"]
     return scores(notebook, tests)
 
 
@@ -179,11 +276,8 @@ def test_master_has_the_format(slug):
 def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     notebook = read(slug)
     answers = wrong_answers(slug)
-    sources = {
-        c.id: c.source for c in notebook.cells if exercises.kind(c) == "solution"
-    }
+    sources = {c.id: c.source for c in notebook.cells if kind(c) == "solution"}
     for cell, what, source in answers:
-        assert cell in sources, f"'{cell}: {what}' replaces no solution cell"
         assert source != sources[cell].strip(), f"'{cell}: {what}' is the solution"
         compile(source, f"{cell}: {what}", "exec")
     titles = [(cell, what) for cell, what, _ in answers]
@@ -201,7 +295,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     full = full_marks(notebook)
     variants = {"empty copy": {}}
     for cell in notebook.cells:
-        if exercises.kind(cell) == "solution":
+        if kind(cell) == "solution":
             variants["empty copy"][cell.id] = exercises.student_source(cell)
     answers = wrong_answers(slug)
     variants |= {f"{cell}: {what}": {cell: source} for cell, what, source in answers}
@@ -211,8 +305,11 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     solved = results.pop("")
     for cell, error in solved["errors"].items():
         complaints.append(f"the solved master fails in {cell}: {error}")
-    if solved["slowest"] > SLOWEST:
-        complaints.append(f"a cell of the solution takes {solved['slowest']:.0f} s")
+    for cell in solved["noisy"]:
+        complaints.append(f"the solved master writes to stderr in {cell}")
+    for cell, seconds in solved["seconds"].items():
+        if seconds > SLOWEST:
+            complaints.append(f"cell {cell} of the solution takes {seconds:.0f} s")
     empty = results.pop("empty copy")
     for cell in empty.get("passed", ["(it died)"]):
         complaints.append(f"an empty copy passes {cell}")

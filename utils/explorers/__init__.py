@@ -2,8 +2,9 @@
 
 An explorer is one anywidget. Its picture and its arithmetic live in one ES module,
 `NAME.js` beside this file, joined here with what it imports, which runs unchanged in
-Jupyter, on Colab and, mounted by the website itself, on a static page. Where no script runs (GitHub, print, a reader
-without JavaScript) a still picture and a sentence stand in its place.
+Jupyter, on Colab and, mounted by the website itself, on a static page. Where no script
+runs (GitHub, print, a reader without JavaScript) a still picture and a sentence stand
+in its place.
 """
 
 import re

@@ -8,7 +8,8 @@ A notebook that raises, writes to stderr or shows a progress bar is reported and
 file is left as it was. What differs from run to run without meaning anything is
 normalised: the kernel's versions, how text was cut into pieces.
 Times that a cell with the tag nbval-ignore-output prints stay as they were; to take
-them anew, clear the output of that cell first.
+them anew, clear the output of that cell first. The tables of chapters in README.md and
+book/intro.md are written, too.
 """
 
 import argparse
@@ -26,6 +27,10 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat.v4 import new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools import contents  # noqa: E402
+
 VIEW = "application/vnd.jupyter.widget-view+json"
 SAVED = "application/vnd.book.explorer+json"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -153,6 +158,7 @@ def main(arguments=None) -> int:
         for line in pool.map(rewrite, [path.resolve() for path in chosen]):
             print(line, flush=True)
             failed |= line.startswith("FAILED")
+    contents.main()
     return int(failed)
 
 

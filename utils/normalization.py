@@ -84,7 +84,7 @@ class PCAWhitening:
         """
         x = as_floats(x)  # (N, D)
         self.mean = x.mean(0)
-        variance, axes = torch.linalg.eigh(torch.cov(x.T))
+        variance, axes = torch.linalg.eigh(torch.cov(x.mT))
         self.variance = variance.flip(0).clamp(min=0)  # rounding can go below
         self.axes = axes.flip(1)  # (D, D), largest variance first
         return self

@@ -1,4 +1,4 @@
-// Fit a polynomial with a penalty. The formulas are those of utils/generalization.py: half
+// Fit a polynomial with a penalty. The formulas are those of utils/penalties.py: half
 // the mean squared error plus s times half the sum of squares (L2) or the sum of sizes
 // (L1) of all weights but the first. Points are those of utils/explorers/generalization.py.
 

@@ -38,6 +38,7 @@ def in_processes(count, folder, work, *arguments):
     """What `work(*arguments)` returns in each of so many processes, one group."""
     with started(count, folder, grouped, folder, work, *arguments) as children:
         assert exit_codes(children) == count * [0], said(folder, "err")
+    assert "Warning" not in said(folder, "err")
     return [torch.load(folder / f"{k}.pt") for k in range(count)]
 
 

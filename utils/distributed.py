@@ -133,7 +133,7 @@ def data_parallel(model: nn.Module) -> nn.Module:
     if next(model.parameters()).is_cuda:
         devices = [torch.cuda.current_device()]
         model = _with_synchronized_batch_norm(model)
-    return DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
+    return DistributedDataParallel(model, device_ids=devices)
 
 
 def _with_synchronized_batch_norm(model):

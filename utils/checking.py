@@ -133,6 +133,22 @@ def checked_same_shape(name_a, a, name_b, b):
     return a, b
 
 
+def checked_examples(X, y):
+    """Examples X (N, D) as floats and their classes y (N,), 0 or 1, as whole numbers.
+
+    Raises:
+        ValueError: another shape, NaN or infinity in X, a class that is not 0 or 1.
+    """
+    X, y = np.asarray(X, dtype=float), np.asarray(y)
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(f"X must have shape (N, D) and hold examples, got {X.shape}")
+    if y.shape != (len(X),):
+        raise ValueError(f"y must have shape ({len(X)},) to fit X, got {y.shape}")
+    if not np.isin(y, [0, 1]).all():
+        raise ValueError(f"y must hold only 0 and 1, got {np.unique(y)}")
+    return checked_finite("X", X), y.astype(int)
+
+
 def checked_positive(name, value):
     """`value` if it is a finite number > 0, or a ValueError."""
     if not isinstance(value, Real) or not 0 < value < np.inf:

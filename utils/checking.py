@@ -149,6 +149,53 @@ def checked_examples(X, y):
     return checked_finite("X", X), y.astype(int)
 
 
+def checked_rows(name, X, width) -> np.ndarray:
+    """Examples X (N, width) as floats, one a row, or a ValueError."""
+    X = np.asarray(X)
+    if X.dtype == np.uint8:
+        raise ValueError(f"{name} must be floating, such as pixels / 255, got uint8")
+    X = X.astype(float)
+    if X.ndim != 2 or X.shape[1] != width or len(X) == 0:
+        raise ValueError(
+            f"{name} must have shape (N, {width}), an example a row, got {X.shape}"
+        )
+    return checked_finite(name, X)
+
+
+def checked_targets(targets, n, k, probabilities=False) -> np.ndarray:
+    """Labels (n,) from 0 to k - 1, or desired outputs (n, k) as floats.
+
+    Args:
+        targets: either of them.
+        n, k: how many examples and classes.
+        probabilities: whether rows of desired outputs must be probabilities.
+
+    Raises:
+        ValueError: anything else.
+    """
+    targets = np.asarray(targets)
+    if targets.shape == (n,) and targets.dtype.kind in "iu":
+        if targets.min() < 0 or targets.max() >= k:
+            raise ValueError(
+                f"targets must be labels from 0 to {k - 1}, "
+                f"got {targets.min()} to {targets.max()}"
+            )
+        return targets
+    if targets.shape != (n, k):
+        raise ValueError(
+            f"targets must be whole-number labels of shape ({n},) or desired outputs "
+            f"of shape ({n}, {k}), got {targets.dtype} {targets.shape}"
+        )
+    targets = checked_finite("targets", targets.astype(float))
+    wrong = (targets < 0).any(axis=1) | (abs(targets.sum(axis=1) - 1) > 1e-5)
+    if probabilities and wrong.any():
+        raise ValueError(
+            "targets must be probabilities, each row >= 0 with sum 1, "
+            f"got a row {targets[wrong][0]}"
+        )
+    return targets
+
+
 def checked_positive(name, value):
     """`value` if it is a finite number > 0, or a ValueError."""
     if not isinstance(value, Real) or not 0 < value < np.inf:

@@ -256,7 +256,7 @@ def dead(net, X):
 # %% ex6-b: counts units instead of their share
 def share_dead(rate):
     net = MLP([784, 100, 10], "relu", seed=0)
-    net.fit(digits, labels, epochs=2, learning_rate=rate)
+    fit(net, digits, labels, epochs=2, learning_rate=rate)
     net.forward(digits)
     return (net.a[0] <= 0).all(axis=0).sum()
 
@@ -264,7 +264,7 @@ def share_dead(rate):
 # %% ex6-b: forgets to hand on the learning rate
 def share_dead(rate):
     net = MLP([784, 100, 10], "relu", seed=0)
-    net.fit(digits, labels, epochs=2)
+    fit(net, digits, labels, epochs=2)
     net.forward(digits)
     return (net.a[0] <= 0).all(axis=0).mean()
 
@@ -272,7 +272,7 @@ def share_dead(rate):
 # %% ex6-b: tanh, which never dies
 def share_dead(rate):
     net = MLP([784, 100, 10], "tanh", seed=0)
-    net.fit(digits, labels, epochs=2, learning_rate=rate)
+    fit(net, digits, labels, epochs=2, learning_rate=rate)
     net.forward(digits)
     return (net.z[1] == 0).all(axis=0).mean()
 

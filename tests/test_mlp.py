@@ -378,6 +378,13 @@ def test_bad_learning_rate(rate):
         fit(net, x, d, learning_rate=rate)
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5])
+def test_bad_batch_size(size):
+    net, x, d = mlp.worked_example()
+    with pytest.raises(ValueError, match="batch_size must be a whole number >= 1"):
+        fit(net, x, d, batch_size=size)
+
+
 @pytest.mark.filterwarnings("ignore:(overflow|invalid):RuntimeWarning")
 def test_divergence_is_an_error():
     net = MLP([2, 3, 2], "relu", "squared_error")

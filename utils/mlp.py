@@ -20,6 +20,7 @@ from utils.checking import (
     checked_rows,
     checked_same_shape,
     checked_targets,
+    checked_whole,
 )
 
 # A 2-3-2 network, and an example to go through it once by hand.
@@ -129,11 +130,7 @@ ACTIVATIONS = {  # name -> h and h'
 
 
 def squared_error(y, d):
-    """E = sum (d - y)^2 / n of outputs y and desired outputs d, n terms in the sum.
-
-    Raises:
-        ValueError: y and d differ in shape.
-    """
+    """E = mean of (d - y)^2 over all outputs y and desired outputs d, of one shape."""
     y, d = checked_same_shape("y", y, "d", d)
     return float(np.mean((d - y) ** 2))
 
@@ -312,10 +309,12 @@ def fit(net, X, targets, epochs=10, batch_size=32, learning_rate=0.1, seed=0):
         the mean E of each pass, taken on the way.
 
     Raises:
-        ValueError: bad X or targets, or a learning rate that is not above 0.
+        ValueError: an argument that is not as told above.
         FloatingPointError: E is no longer finite; the learning rate is too large.
     """
+    X = checked_rows("X", X, net.sizes[0])
     D = desired_outputs(targets, (len(X), net.sizes[-1]), net.loss)
+    checked_whole("batch_size", batch_size, least=1)
     rng, errors = np.random.default_rng(seed), []
     for _ in range(epochs):
         order, total = rng.permutation(len(X)), 0.0

@@ -54,7 +54,6 @@ class Notebook(IPyNbFile):
             self, name=name, cell_num=number, cell=cell, options=options
         )
         made.output_timeout = PATIENCE
-        made.add_marker(pytest.mark.xdist_group(self.path.stem))
         return made
 
     def setup(self):

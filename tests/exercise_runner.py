@@ -13,7 +13,7 @@ source, "folder": a new one, "seconds": processor time of a cell, "jobs": proces
 The notebook as it stands is run from top to bottom, and `afterwards` when all is done.
 Where a variant first differs from it, the process is forked and the child goes on with
 the variant's cells: what comes before is not run again, and no variant sees another's
-traces.
+traces. One that has a last cell is done as soon as it fails a test, see `try_one`.
 
 A test cell passes as in nbgrader: no exception, nothing on stderr. The result of a
 variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
@@ -21,16 +21,17 @@ stderr], "seconds": {id: processor time}}; a variant whose process died has "die
 """
 
 import ast
+import functools
 import importlib
 import json
 import linecache
 import os
 import signal
+import symtable
 import sys
 import tempfile
 import time
 import types
-from functools import partial
 from pathlib import Path
 
 IMPORTED = (  # once for all; never `utils`, which each notebook fetches
@@ -75,6 +76,22 @@ def run_cell(source: str, name: str, namespace: dict, seconds: float) -> str:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
     return ""
+
+
+@functools.cache
+def names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds at its top, and those of others that it may use."""
+    top = symtable.symtable(source, "cell", "exec")
+    binds = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
+    binds |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
+    reads, blocks = (
+        {s.get_name() for s in top.get_symbols() if s.is_referenced()},
+        [top],
+    )
+    while blocks:
+        blocks += (block := blocks.pop()).get_children()
+        reads |= {s.get_name() for s in block.get_symbols() if s.is_global()}
+    return binds, reads
 
 
 class Walk:
@@ -131,10 +148,57 @@ def fork(do) -> int:
         os._exit(0)  # threads of libraries must not hold it back
 
 
-def go_on(walk: Walk, index: int, last: int, answers: dict, out: Path) -> None:
-    """From cell `index` to `last` with other answers."""
-    for k in range(index, last + 1):
+def go_on(walk: Walk, index: int, answers: dict) -> None:
+    """From cell `index` to the end of the notebook with other answers."""
+    for k in range(index, len(walk.cells)):
         walk.step(k, answers)
+
+
+def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
+    """From cell `index` to `last` with other answers, or to a test that fails.
+
+    Only what these answers can change is run: a test that uses no name of theirs goes
+    as it went, and a cell between waits until something asks for a name that it binds.
+    """
+    changed, waiting = set(), []
+
+    def bring(reads: set) -> None:
+        wanted = []
+        for k in reversed(waiting):
+            binds, more = names(walk.cells[k]["source"])
+            if binds & reads:
+                wanted.append(k)
+                reads = reads | more
+        for k in reversed(wanted):
+            waiting.remove(k)
+            walk.step(k, answers)
+
+    for k in range(index, last + 1):
+        name, source = walk.cells[k]["id"], walk.cells[k]["source"]
+        binds, reads = names(source)
+        if name in answers:
+            mine = names(answers[name])
+            bring(mine[1])
+            walk.step(k, answers)
+            changed |= binds | mine[0]
+        elif not walk.cells[k]["test"]:
+            waiting.append(k)
+            changed |= binds if reads & changed else set()
+        elif reads & changed:
+            bring(reads)
+            walk.step(k, answers)
+            if name in walk.errors:
+                break
+        else:
+            walk.passed.append(name)
+
+
+def branch(walk: Walk, index: int, last: int | None, answers: dict, out: Path) -> None:
+    """Go on with other answers, and write the result to `out`."""
+    if last is None:
+        go_on(walk, index, answers)
+    else:
+        try_one(walk, index, last, answers)
     out.write_text(json.dumps(walk.result()), encoding="utf-8")
 
 
@@ -159,8 +223,10 @@ def run(job: dict, scratch: Path) -> dict:
         for name in first.get(index, []):
             wait(job["jobs"] - 1)
             out = scratch / f"{len(results) + len(running)}.json"
-            last = job["last"].get(name, len(cells) - 1)
-            child = fork(partial(go_on, walk, index, last, variants[name], out))
+            last = job["last"].get(name)
+            child = fork(
+                functools.partial(branch, walk, index, last, variants[name], out)
+            )
             running[child] = (name, out)
         walk.step(index, {})
     wait(0)
@@ -186,5 +252,5 @@ if __name__ == "__main__":
     for name in IMPORTED.split():
         importlib.import_module(name)
     for line in sys.stdin:
-        os.waitpid(fork(partial(do_job, *line.split())), 0)
+        os.waitpid(fork(functools.partial(do_job, *line.split())), 0)
         print("done", flush=True)

@@ -20,6 +20,7 @@ from utils import notebook as course_notebook
 SETUP = layout.setup_cell()
 COLABS_OWN = {"torch", "numpy", "ipython", "ipywidgets", "ipykernel", "matplotlib"}
 WHERE = "\nimport utils; print(utils.__file__)"
+pytestmark = pytest.mark.slow  # a clone for each
 
 
 @pytest.fixture

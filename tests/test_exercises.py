@@ -1,11 +1,11 @@
 """The exercises: format, checks against right and wrong answers, grading."""
 
-import ast
 import atexit
 import functools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +14,7 @@ from pathlib import Path
 import colab
 import nbformat
 import pytest
+from exercise_runner import names
 
 from book.tools import exercises
 from book.tools.exercises import kind
@@ -165,55 +166,59 @@ def test_a_wrong_answer_that_cannot_be_made_is_said(text, complaint):
 
 def used_later(source: str, later: list[str]) -> bool:
     """Whether one of the later cells uses a name that `source` binds at its top."""
-    bound = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        else:
-            names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-            bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
-    return any(
-        isinstance(node, ast.Name) and node.id in bound
-        for text in later
-        for node in ast.walk(ast.parse(text))
-    )
+    bound = names(source)[0]
+    for cell in later:
+        binds, reads = names(cell)
+        if bound & reads:
+            return True
+        bound -= binds
+    return False
 
 
-def last_cells(cells: list[dict], variants: dict[str, dict[str, str]]) -> dict:
-    """Where each variant may stop: after its own exercise, if nothing hangs on it.
-
-    One wrong answer to each exercise is followed to the end of the notebook all the
-    same, and so is one that binds a name which a later exercise uses.
-    """
-    found, followed = {}, set()
-    for name, answers in variants.items():
-        mine = {exercises.exercise_of(cell) for cell in answers}
-        if len(mine) != 1:
-            continue
-        if not mine <= followed:
-            followed |= mine
-            continue
-        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) in mine]
+def last_cells(cells: list[dict], answers: list[tuple[str, str, str]]) -> dict:
+    """Where each wrong answer may stop: after its own exercise, if no other uses it."""
+    found = {}
+    for cell, what, source in answers:
+        mine = exercises.exercise_of(cell)
+        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) == mine]
         later = [cell["source"] for cell in cells[own[-1] + 1 :]]
-        if not any(used_later(source, later) for source in answers.values()):
-            found[name] = own[-1]
+        if not used_later(source, later):
+            found[f"{cell}: {what}"] = own[-1]
     return found
 
 
 def test_what_may_stop_early():
-    cells = [
-        {"id": i, "source": s}
-        for i, s in [
-            ("ex1", "a = 1"),
-            ("ex1-test", "a"),
-            ("ex2", "b = 2"),
-            ("ex3", "b"),
-        ]
-    ]
-    wrong = {"first": {"ex1": "a = 0"}, "second": {"ex1": "a = 3"}}
-    wrong |= {"third": {"ex2": "b = 0"}, "fourth": {"ex2": "b = 3"}}
-    wrong |= {"all": {"ex1": "", "ex2": ""}, "leak": {"ex1": "a = b = 4"}}
-    assert last_cells(cells, wrong) == {"second": 1}
+    sources = {"ex1": "a = 1", "ex1-test": "a", "ex2": "b = c = 2"}
+    sources["ex3"] = "[b for c in (1, 2)]\nlambda a: a + d"
+    cells = [{"id": name, "source": source} for name, source in sources.items()]
+    wrong = [("ex1", "a", "a = 0"), ("ex1", "leak", "a = d = 4"), ("ex2", "b", "b = 0")]
+    wrong += [("ex2", "c", "def c(): pass"), ("ex3", "d", "d = 0")]
+    assert last_cells(cells, wrong) == {"ex1: a": 1, "ex2: c": 2, "ex3: d": 3}
+
+
+def together(answers: list[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    """Few variants that show whether a wrong answer costs points of a later exercise.
+
+    The exercise with k others after it is answered wrong in variant b if the number k
+    has the bit b. Of any two exercises, the earlier one has the larger number, so in
+    some variant it is answered wrong, and the later one is not.
+    """
+    first = {}
+    for cell, _, source in answers:
+        first.setdefault(exercises.exercise_of(cell), (cell, source))
+    numbered = list(enumerate(reversed(first.values())))
+    bits = range((len(first) - 1).bit_length())
+    chosen = [dict(answer for k, answer in numbered if k >> b & 1) for b in bits]
+    return {f"wrong in {', '.join(sorted(one))}": one for one in chosen}
+
+
+def test_of_two_exercises_the_earlier_one_alone_is_wrong_somewhere():
+    tasks = [f"ex{k}" for k in range(1, 9)]
+    variants = together([(name, what, "") for name in tasks for what in "ab"]).values()
+    assert len(variants) == 3
+    for k, late in enumerate(tasks):
+        for early in tasks[:k]:
+            assert any(early in one and late not in one for one in variants)
 
 
 @functools.cache
@@ -224,33 +229,35 @@ def runner() -> subprocess.Popen:
     environment |= {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
     script = str(ROOT / "tests" / "exercise_runner.py")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    started = subprocess.Popen([sys.executable, script], env=environment, **pipes)
+    started = subprocess.Popen(
+        [sys.executable, script], env=environment, start_new_session=True, **pipes
+    )
     atexit.register(folder.cleanup)
-    atexit.register(started.kill)
+    atexit.register(os.killpg, started.pid, signal.SIGKILL)  # and all of its forks
     return started
 
 
-def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) -> dict:
-    """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
-    cells = [
+def code(notebook) -> list[dict]:
+    """The code cells, as the runner wants them."""
+    return [
         {"id": cell.id, "source": cell.source, "test": kind(cell) == "test"}
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
+
+
+def run_variants(notebook, variants: dict[str, dict], folder: Path, last=None) -> dict:
+    """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
     (folder / "content").mkdir()
-    job = {"cells": cells, "variants": variants, "folder": str(folder / "content")}
-    job |= {"seconds": CELL_SECONDS, "afterwards": colab.AFTERWARDS}
+    job = {"cells": code(notebook), "variants": variants, "last": last or {}}
+    job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}
     # A worker of xdist has a core to itself; this process and one child share it.
     job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
-    job["last"] = last_cells(cells, variants)
+    job["seconds"] = CELL_SECONDS
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
     assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    for name, last in job["last"].items():  # what it cannot touch went as it went
-        rest = [c["id"] for c in cells[last + 1 :] if c["id"] in results[""]["passed"]]
-        results[name].get("passed", []).extend(rest)
-    return results
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
 
 def scores(notebook, passed: list[str]) -> dict[str, float]:
@@ -288,18 +295,20 @@ def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     assert not few, f"fewer than three wrong answers for {', '.join(few)}"
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", SLUGS[::-1])  # the longest first
 def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     """Solved, empty and every wrong answer; all complaints are listed."""
-    notebook = read(slug)
+    notebook, answers = read(slug), wrong_answers(slug)
     full = full_marks(notebook)
     variants = {"empty copy": {}}
     for cell in notebook.cells:
         if kind(cell) == "solution":
             variants["empty copy"][cell.id] = exercises.student_source(cell)
-    answers = wrong_answers(slug)
+    variants |= together(answers)
     variants |= {f"{cell}: {what}": {cell: source} for cell, what, source in answers}
-    results = run_variants(notebook, variants, tmp_path)
+    last = last_cells(code(notebook), answers)
+    results = run_variants(notebook, variants, tmp_path, last)
 
     complaints = []
     solved = results.pop("")
@@ -317,11 +326,11 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
         if "died" in result:
             complaints.append(f"'{name}' ends the process")
             continue
-        mine = exercises.exercise_of(name.split(":")[0])
+        mine = {exercises.exercise_of(cell) for cell in variants[name]}
         for exercise, got in scores(notebook, result["passed"]).items():
-            if exercise == mine and got >= full[exercise]:
+            if exercise in mine and got >= full[exercise]:
                 complaints.append(f"'{name}' is not noticed")
-            elif exercise != mine and got < full[exercise]:
+            elif exercise not in mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
     assert not complaints, "\n".join(complaints)

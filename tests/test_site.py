@@ -34,9 +34,17 @@ PHONE = {
 def entries() -> list[str]:
     """The pages of the table of contents, in order."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"]] + [
-        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
-    ]
+    found = [toc["root"]]
+    for part in toc["parts"]:
+        for entry in part["chapters"]:
+            if "glob" in entry:
+                pages = sorted(
+                    path.with_suffix("") for path in ROOT.glob(entry["glob"])
+                )
+                found += [page.relative_to(ROOT).as_posix() for page in pages]
+            else:
+                found.append(entry["file"])
+    return found
 
 
 PAGES = entries()
@@ -288,7 +296,7 @@ def open_page(context, url):
     # What waits until it is near is brought near.
     for place in page.locator(".explorer").all():
         place.scroll_into_view_if_needed()
-        place.and_(page.locator("[data-state]")).wait_for(timeout=20_000)
+        place.and_(page.locator("[data-state]")).wait_for()
     for image in page.locator("main img").all():
         if image.is_visible():
             image.scroll_into_view_if_needed()

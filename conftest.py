@@ -15,6 +15,8 @@ from nbformat.v4 import new_code_cell
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from book.tools.outputs import SAVED
+
 # Nobody watches: a progress bar would only add an output that the notebook lacks.
 os.environ["TQDM_DISABLE"] = "1"
 PATIENCE = 600  # seconds, for what is instantaneous on an idle machine
@@ -33,9 +35,10 @@ class Notebook(IPyNbFile):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # Figures are pictures: nbval leaves PNG alone, and so must SVG be. Their last
-        # digits differ from one processor to the next, as no printed output may.
-        self.skip_compare += ("image/svg+xml",)
+        # Figures are pictures: nbval leaves PNG alone, and so must SVG and explorers
+        # be. Their last digits differ from one processor to the next, as no printed
+        # output may.
+        self.skip_compare += ("image/svg+xml", SAVED)
         self.machine = None
 
     def collect(self):

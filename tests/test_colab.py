@@ -37,9 +37,9 @@ def pip_calls(colab):
         return [json.loads(line) for line in log]
 
 
-def set_up(colab, folder, **environment):
+def set_up(colab, folder, before="", **environment):
     """Run the set-up cell in `folder`, then print where the course comes from."""
-    command = [sys.executable, "-c", SETUP + WHERE]
+    command = [sys.executable, "-c", before + SETUP + WHERE]
     return subprocess.run(
         command, cwd=folder, env=colab | environment, capture_output=True, text=True
     )
@@ -53,7 +53,9 @@ def content(tmp_path):
 def test_fetches_once(colab, content):
     first = set_up(colab, content)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.strip() == str(content / COURSE / "utils/__init__.py")
+    course = content / COURSE
+    said = f"This notebook uses the course in {course}\n{course / 'utils/__init__.py'}"
+    assert first.stdout.strip() == said
     assert first.stderr == ""
     again = set_up(colab, content, BOOK_REPOSITORY="file:///nowhere")
     assert again.stdout == first.stdout
@@ -84,6 +86,53 @@ def test_an_interrupted_fetch_is_begun_anew(colab, content):
     assert done.returncode == 0, done.stderr
     assert not part.exists()
     assert (content / COURSE / "LICENSE").exists()
+
+
+def complaint(done):
+    """What the cell says when it gives up, in one line at the end."""
+    assert done.returncode != 0
+    assert done.stdout == ""
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_an_older_clone_is_told(colab, content):
+    for name in ("utils/__init__.py", "book/tools/setup_cell.txt"):
+        (content / COURSE / name).parent.mkdir(parents=True)
+        (content / COURSE / name).touch()
+    (content / COURSE / "utils/notebook.py").write_text("def setup():\n    pass\n")
+    said = complaint(set_up(colab, content))
+    assert f"{content / COURSE} is older than this notebook: remove it" in said
+    assert said.endswith("restart the kernel, and run this cell again.")
+
+
+@pytest.mark.parametrize("other", ["utils.py", "utils/__init__.py"])
+def test_another_package_of_the_name_is_told(colab, content, other):
+    (content / other).parent.mkdir(exist_ok=True)
+    (content / other).touch()
+    said = complaint(set_up(colab, content, before="import utils\n"))
+    assert "Another 'utils' is imported" in said
+    assert str(content / other) in said
+    assert "restart the kernel" in said
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(colab, content):
+    (content / COURSE / "utils").mkdir(parents=True)
+    (content / COURSE / "utils/notebook.py").touch()  # a common name
+    (content / COURSE / "thesis.txt").write_text("mine")
+    said = complaint(set_up(colab, content))
+    assert f"{content / COURSE} is there, but is not the course: move it away" in said
+    assert (content / COURSE / "thesis.txt").read_text() == "mine"
+    assert [path.name for path in content.iterdir()] == [COURSE]
+
+
+def test_without_git_says_what_to_do(colab, content):
+    said = complaint(set_up(colab, content, PATH=str(content)))
+    assert "git is missing: install it, or unpack file://" in said
+    assert list(content.iterdir()) == []
+
+
+def test_the_edition_is_that_of_the_course():
+    assert f'"EDITION", 1) < {course_notebook.EDITION}:' in SETUP
 
 
 def test_installs_only_what_is_missing_and_nothing_beside_it(colab, content):

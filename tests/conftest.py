@@ -18,7 +18,13 @@ from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
 # What takes longest begins first, so that no worker is left alone with it at the end.
-LONG = ("test_site.py", "test_exercises.py", "test_grading.py", "chapters")
+LONG = (
+    "test_site.py",
+    "test_new_chapter.py",
+    "test_exercises.py",
+    "test_grading.py",
+    "chapters",
+)
 SINGLE = ("test_exercises.py", "test_grading.py")  # their tests share nothing
 SLOW = {"site", "address", "browser", "mount_explorer"}  # fixtures
 PATIENCE = 600_000  # milliseconds

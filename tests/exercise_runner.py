@@ -164,7 +164,8 @@ def after_wrong(walk: Walk, answers: dict, parts: dict, folder: Path) -> None:
     for name, (start, end) in parts.items():
         child = fork(functools.partial(branch, walk, start, {}, folder / name, end=end))
         os.waitpid(child, 0)
-        go_on(walk, start, answers, end)
+        if name != list(parts)[-1]:
+            go_on(walk, start, answers, end)
 
 
 def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:

@@ -170,6 +170,7 @@ def assert_same_run(found, expected, tolerance=1e-7):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_any_number_of_processes_comes_to_the_same(count, tmp_path):
     """Parts differ in size, and of three processes one has none of the last batch."""
@@ -179,6 +180,7 @@ def test_any_number_of_processes_comes_to_the_same(count, tmp_path):
         assert_same_run(run, runs[0], tolerance=0)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_in_another_number_of_processes(tmp_path):
     """And all start as rank 0 did, whose checkpoint it is."""
     file = tmp_path / "run.pt"
@@ -189,6 +191,7 @@ def test_a_run_goes_on_in_another_number_of_processes(tmp_path):
     assert_same_run(train(epochs=4, checkpoint=file, seed=9), train(epochs=4))
 
 
+@pytest.mark.slow
 def test_draws_differ_and_yet_all_end_alike(tmp_path):
     """Dropout, distortions, batch normalisation in bfloat16: one net in the end."""
     settings = {"augment": noise, "autocast": torch.bfloat16}
@@ -216,6 +219,7 @@ def step_with_batch_norm():
     return model.state_dict()
 
 
+@pytest.mark.slow
 def test_batch_norm_on_cpus_sees_its_part(tmp_path):
     """One step by hand: parts of 4 and 3 images, the statistics of rank 0."""
     x, y = map(torch.as_tensor, digits(7))
@@ -385,6 +389,7 @@ def undisturbed(tmp_path_factory):
     return records.load_record("demo", folder / "results")
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(undisturbed, tmp_path):
     """torchrun ends the other, and the same command completes the run, in one process.
 
@@ -412,6 +417,7 @@ def test_a_killed_worker_loses_nothing(undisturbed, tmp_path):
     assert [run["hardware"].get("processes") for run in record["runs"]] == [2, None]
 
 
+@pytest.mark.slow
 def test_ctrl_c_loses_nothing(undisturbed, tmp_path):
     """Of rank 0, which waits for the other, too; the run goes on in three processes."""
     with started(2, tmp_path, lab, tmp_path, 1) as children:

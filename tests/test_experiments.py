@@ -155,6 +155,7 @@ def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):
     assert [run["seed"] for run in record["runs"]] == [0, 3]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab):
     """The same command, given again, ends in the record of a run never killed."""
     file = lab.folder / "lab.py"

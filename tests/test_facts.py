@@ -12,13 +12,14 @@ from book.tools import facts
 from book.tools.facts import FactError
 
 load = functools.cache(facts.load)
+text_of = functools.cache(facts.text_of)
 ENTRIES = [(name, fact) for name in facts.ledgers() for fact in load(name)]
 
 
 @functools.cache
 def checked(name: str, fact: Fact):
     """What `facts.check` gives, computed once for both tests."""
-    return facts.check(fact, facts.text_of(name))
+    return facts.check(fact, text_of(name))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_entry_is_true_and_said(name, fact):
 @pytest.mark.parametrize("name", facts.names())
 def test_every_number_is_in_the_ledger(name):
     covered = [span for fact in load(name) for span in checked(name, fact)[1]]
-    missing = facts.uncovered(facts.text_of(name), covered)
+    missing = facts.uncovered(text_of(name), covered)
     assert not missing, f"book/facts/{name}.py lacks numbers of the text:\n" + (
         "\n".join(missing)
     )

@@ -13,6 +13,7 @@ from book.tools import layout, new_chapter
 ROOT = layout.ROOT
 SLUG = f"{len(layout.chapters()) + 1:02}-made-up"
 ASKED = ["--title", 'A "made-up" chapter', "--question", "Does it stand at once?"]
+pytestmark = pytest.mark.slow
 GENERATED = {"README.md", "book/intro.md"}  # written by make outputs, never by hand
 
 

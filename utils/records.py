@@ -38,9 +38,8 @@ def load_record(name: str, folder=FOLDER) -> dict:
             f"python -m utils.experiments {name}"
         )
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(record, _schema())
-        _check(record, name)
+        text = path.read_text(encoding="utf-8")
+        _validate(text, name)
     except (ValueError, jsonschema.ValidationError) as error:
         where = "/".join(map(str, getattr(error, "absolute_path", ())))
         message = getattr(error, "message", str(error))
@@ -49,7 +48,15 @@ def load_record(name: str, folder=FOLDER) -> dict:
             f"{message[:200]}; restore it, or delete it and run "
             f"python -m utils.experiments {name}"
         ) from error
-    return record
+    return json.loads(text)
+
+
+@functools.cache  # a hundred thousand checks a record, and many ask for the same one
+def _validate(text: str, name: str) -> None:
+    """Raise what is wrong with a record, if anything."""
+    record = json.loads(text)
+    jsonschema.validate(record, _schema())
+    _check(record, name)
 
 
 def runs(record: dict, variant: str) -> list[dict]:

@@ -51,13 +51,16 @@ def blocks(image, highest, mean):
     """An image in blocks of 2 x 2 with the largest marked, their maxima and means.
 
     Args:
-        image: (H, W) with even H and W, in no block two equal numbers.
+        image: (H, W) with even H and W.
         highest, mean: (H / 2, W / 2).
     """
     fig, axes = plt.subplots(
         1, 3, figsize=(6.4, 2.7), gridspec_kw={"width_ratios": [6, 3.6, 3.6]}
     )
-    winners = image == np.kron(highest, np.ones((2, 2)))
+    winners = np.zeros(np.shape(image))  # of equals the first
+    for u, v in np.ndindex(np.shape(highest)):
+        place = slice(2 * u, 2 * u + 2), slice(2 * v, 2 * v + 2)
+        winners[place].flat[image[place].argmax()] = 1
     draw_values(axes[0], image, "image $X$", marked=winners, size=2)
     draw_values(axes[1], highest, "max", marked=np.ones_like(highest))
     draw_values(axes[2], mean, "mean")

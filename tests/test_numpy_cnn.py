@@ -41,7 +41,9 @@ def mean_layers():
 def torch_twin(net):
     """The same network in torch, with the same parameters."""
     made = {
-        Conv2d: lambda layer: nn.Conv2d(*layer.weight.shape[1::-1], layer.kernel_size),
+        Conv2d: lambda layer: nn.Conv2d(
+            *layer.weight.shape[1::-1], layer.weight.shape[2:]
+        ),
         Linear: lambda layer: nn.Linear(*layer.weight.shape[::-1]),
         ReLU: lambda layer: nn.ReLU(),
         Flatten: lambda layer: nn.Flatten(),

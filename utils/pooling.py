@@ -49,7 +49,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0):
             than the padded image.
     """
     windows = pooling_windows(x, kernel_size, stride, padding)
-    padded = windows.pad(x, -np.inf)
+    padded = windows.pad(x * 1.0, -np.inf)  # whole numbers know no infinity
     return np.max([*window_pixels(padded, windows)], axis=0)
 
 
@@ -82,7 +82,7 @@ def max_pool2d_backward(grad_output, x, kernel_size, stride=None, padding=0):
         ValueError: as `max_pool2d`, or grad_output has another shape than the output.
     """
     windows = pooling_windows(x, kernel_size, stride, padding)
-    padded = windows.pad(x, -np.inf)
+    padded = windows.pad(x * 1.0, -np.inf)
     largest = np.max([*window_pixels(padded, windows)], axis=0)
     if grad_output.shape != largest.shape:
         raise ValueError(f"grad_output: {grad_output.shape}, y: {largest.shape}")

@@ -349,7 +349,7 @@ def excite(model, layer, k, steps=50, rate=50.0):
     image = torch.full((1, 1, 32, 32), 0.5)
     for _ in range(steps):
         image.requires_grad_()
-        answer = dict(model.layers(image))[layer][0, k].mean()
+        answer = feature_maps(model, image, grad=True)[layer][0, k].mean()
         (slope,) = torch.autograd.grad(answer, image)
         image = (image.detach() - rate * slope).clamp(0, 1)
     return image
@@ -360,7 +360,7 @@ def excite(model, layer, k, steps=50, rate=50.0):
     image = torch.full((1, 1, 32, 32), 0.5)
     for _ in range(steps):
         image.requires_grad_()
-        answer = dict(model.layers(image))[layer][0, k].mean()
+        answer = feature_maps(model, image, grad=True)[layer][0, k].mean()
         (slope,) = torch.autograd.grad(answer, image)
         image = image.detach() + rate * slope
     return image
@@ -371,7 +371,7 @@ def excite(model, layer, k, steps=50, rate=50.0):
     image = torch.full((1, 1, 32, 32), 0.5)
     for _ in range(steps):
         image.requires_grad_()
-        answer = dict(model.layers(image))[layer].mean()
+        answer = feature_maps(model, image, grad=True)[layer].mean()
         (slope,) = torch.autograd.grad(answer, image)
         image = (image.detach() + rate * slope).clamp(0, 1)
     return image
@@ -387,7 +387,7 @@ def excite(model, layer, k, steps=50, rate=50.0):
     image = torch.zeros(1, 1, 32, 32)
     for _ in range(steps):
         image.requires_grad_()
-        answer = dict(model.layers(image))[layer][0, k].mean()
+        answer = feature_maps(model, image, grad=True)[layer][0, k].mean()
         (slope,) = torch.autograd.grad(answer, image)
         image = (image.detach() + rate * slope).clamp(0, 1)
     return image
@@ -398,7 +398,7 @@ def excite(model, layer, k, steps=50, rate=50.0):
     image = torch.full((1, 1, 32, 32), 0.5)
     for _ in range(steps):
         image.requires_grad_()
-        answer = dict(model.layers(image))[layer][0, k].mean()
+        answer = feature_maps(model, image, grad=True)[layer][0, k].mean()
         (slope,) = torch.autograd.grad(answer, image)
         image = (image.detach() + rate * slope.sign()).clamp(0, 1)
     return image

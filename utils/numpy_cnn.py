@@ -164,7 +164,7 @@ def softmax_cross_entropy(logits, labels):
     """
     if np.shape(labels) != logits.shape[:1] or np.min(labels) < 0:
         raise ValueError(f"labels must be {len(logits)} classes, got {labels}")
-    targets = np.eye(logits.shape[1], dtype=logits.dtype)[labels]  # (N, classes)
+    targets = np.eye(logits.shape[1], dtype=logits.dtype)[labels]
     delta = (softmax(logits) - targets) / len(logits)
     return cross_entropy(logits, targets), delta
 

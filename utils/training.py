@@ -73,6 +73,27 @@ class History:
         vars(self).update(state)
 
 
+def train_step(model, images, labels, optimizer, loss=F.cross_entropy):
+    """One step of training: the loss of a batch, its gradient, new weights.
+
+    Args:
+        model: maps images (N, ...) to logits (N, classes), or in training to a tuple,
+            logits first.
+        labels: whole numbers (N,).
+        optimizer: over the model's parameters.
+        loss: called with what the model returns and labels; their mean loss.
+
+    Returns:
+        What the model returned and the loss, both from before the step.
+    """
+    output = model(images)  # (N, classes)
+    error = loss(output, labels)  # one number, the mean over the batch
+    optimizer.zero_grad()  # forget the gradient of the step before
+    error.backward()
+    optimizer.step()
+    return output, error.detach()
+
+
 def fit(
     model: nn.Module,
     train,
@@ -169,6 +190,17 @@ def fit(
     state.resume()
     distributed.start_alike(state.parts.values())
     net = distributed.data_parallel(model)
+
+    def mixed(function):
+        def call(*inputs):
+            with torch.autocast(device.type, autocast, autocast is not None):
+                return function(*inputs)
+
+        return call
+
+    average = optimizer.register_step_pre_hook(
+        lambda *_: distributed.average_gradients(model)
+    )
     done, steps = len(history.loss), math.ceil(len(y) / batch_size)
     if done > epochs:
         raise CheckpointError(
@@ -184,16 +216,12 @@ def fit(
             losses, guesses = [], []  # they stay on the device: nobody waits for them
             for batch in order.split(batch_size):
                 images = x[batch] if augment is None else augment(x[batch])
-                with torch.autocast(device.type, autocast, autocast is not None):
-                    output = net(images)
-                    error = loss(output, y[batch])
-                optimizer.zero_grad()
-                error.backward()
-                distributed.average_gradients(model)
-                optimizer.step()
+                output, error = train_step(
+                    mixed(net), images, y[batch], optimizer, mixed(loss)
+                )
                 if schedule is not None:
                     schedule.step()
-                losses.append(error.detach())
+                losses.append(error)
                 logits = output[0] if isinstance(output, tuple) else output
                 guesses.append(logits.argmax(1))
                 bar.update()
@@ -204,6 +232,7 @@ def fit(
             history.add(seen, unseen, seconds, probe(model) if probe else ())
             bar.set_postfix_str(f"loss {seen.loss:.3f}")
             state.save()
+    average.remove()
     model.eval()
     return history
 

@@ -21,7 +21,13 @@ from numpy.lib.stride_tricks import as_strided
 from threadpoolctl import ThreadpoolController
 
 from utils.checking import checked_batch, checked_floats, checked_pair, checked_whole
-from utils.convolution1d import output_size, padding_widths, tap
+from utils.convolution1d import output_size, padding_widths
+
+
+def tap(k, outputs, stride=1, dilation=1) -> slice:
+    """Which values of the padded signal tap `k` meets: one for each of the outputs."""
+    start = k * dilation
+    return slice(start, start + (outputs - 1) * stride + 1, stride)
 
 
 class Windows:
@@ -60,7 +66,7 @@ class Windows:
         axes = list(
             zip(self.kernel_size, self.stride, paddings, self.dilation, strict=True)
         )
-        self.padding = tuple(padding_widths(*axis) for axis in axes)
+        self.padding = tuple(padding_widths(k, p, d) for k, _, p, d in axes)
         self.output = tuple(
             output_size(n, *axis) for n, axis in zip(size, axes, strict=True)
         )

@@ -2,12 +2,16 @@
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
 from utils.checking import (
     checked_choice,
+    checked_examples,
     checked_images,
+    checked_inputs,
+    checked_labels,
     checked_number,
     checked_whole,
 )
@@ -18,7 +22,11 @@ def test_good_values_come_back():
     assert checked_images(images, (1, 8, 6), (3, None, 6)) is images
     assert checked_number("rate", 1) == 1.0
     assert checked_number("share", 0.5, below=1) == 0.5
-    assert checked_whole("depth", 8, 8) == 8
+    assert checked_whole("depth", np.int64(8), 8, 8) == 8
+    assert checked_inputs("x", images) is images
+    for labels in (np.array([2, 0]), torch.tensor([2, 0], dtype=torch.uint8)):
+        assert checked_labels("labels", labels, 2, 3) is labels
+    assert checked_examples("train", (images, labels)) == (images, labels)
     assert checked_choice("option", "A", ("A", "B")) == "A"
 
 
@@ -49,6 +57,19 @@ def test_good_values_come_back():
         (
             lambda: checked_whole("depth", 7.0, 8),
             "depth must be a whole number >= 8, got 7.0",
+        ),
+        (
+            lambda: checked_whole("units", 21, 1, 20),
+            "units must be a whole number from 1 to 20, got 21",
+        ),
+        (lambda: checked_whole("units", True, 1), "units must be a whole number >= 1"),
+        (
+            lambda: checked_labels("labels", np.array([0.0, 1.0]), 2, 3),
+            "labels must be whole numbers, one for each of 2 images, got shape (2,) of",
+        ),
+        (
+            lambda: checked_labels("labels", torch.tensor([0, 3]), 2, 3),
+            "labels must lie in 0..2, as the model has 3 outputs, got 0..3",
         ),
         (
             lambda: checked_choice("option", "D", ("A", "B")),

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_training import kill_after
 from torch import nn
 
 from utils import data, experiments, records
+from utils.checkpoints import load_checkpoint
 from utils.experiments import Experiment, Recipe, runner
 from utils.experiments import resnet as resnet_experiments
 from utils.records import RecordError
@@ -154,38 +155,39 @@ def test_recorded_runs_are_not_run_again_and_new_seeds_are_added(lab, capsys):
     assert [run["seed"] for run in record["runs"]] == [0, 3]
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab, monkeypatch):
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(lab):
     """The same command, given again, ends in the record of a run never killed."""
     file = lab.folder / "lab.py"
     file.write_text(
         "import sys, torch; torch.set_num_threads(1)\n"
         "from dataclasses import replace\nfrom pathlib import Path\n"
-        "import test_experiments as t\nfrom utils import experiments\n"
+        "import test_experiments as t\nfrom test_training import die_after\n"
+        "from utils import experiments\n"
         "from utils.experiments import runner\n"
-        "many = replace(t.DEMO.variants['slow'], epochs=60, batch_size=50)\n"
+        "many = replace(t.DEMO.variants['slow'], epochs=4)\n"
         "one = replace(t.DEMO, variants={'slow': many}, seeds=(0,))\n"
         "experiments.EXPERIMENTS['demo'] = one\n"
-        "here = Path(sys.argv[1])\n"
-        "runner.run_all('demo', folder=here / 'results', device='cpu',\n"
-        "                    checkpoints=here / 'checkpoints')\n",
+        "if steps := int(sys.argv[1]): die_after(steps)\n"
+        "for here in map(Path, sys.argv[2:]):\n"
+        "    runner.run_all('demo', folder=here / 'results', device='cpu',\n"
+        "                   checkpoints=here / 'checkpoints')\n",
         encoding="utf-8",
     )
     paths = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
     env = {**os.environ, "PYTHONPATH": paths, "TQDM_DISABLE": "1"}
+    killed, whole = lab.folder / "killed", lab.folder / "whole"
 
-    def start(name):
-        return subprocess.Popen(
-            [sys.executable, str(file), str(lab.folder / name)], env=env
-        )
+    def start(steps, *folders):
+        command = [sys.executable, file, f"{steps}", *folders]
+        return subprocess.run(command, env=env, check=False).returncode
 
-    checkpoints = lab.folder / "killed"
-    kill_after(2, start("killed"), lambda: next(checkpoints.rglob("slow-0-*.pt"), None))
-    assert not (lab.folder / "killed/results").exists()
-    assert start("killed").wait() == 0
-    assert start("whole").wait() == 0
+    assert start(2 * 8 + 3, killed) == -signal.SIGKILL  # eight steps are an epoch
+    (checkpoint,) = killed.rglob("slow-0-*.pt")
+    assert len(load_checkpoint(checkpoint)["history"]["loss"]) == 2
+    assert not (killed / "results").exists()
+    assert start(0, killed, whole) == 0
     again, never = (
-        records.load_record("demo", lab.folder / name / "results")
-        for name in ("killed", "whole")
+        records.load_record("demo", folder / "results") for folder in (killed, whole)
     )
     assert without_circumstances(again) == without_circumstances(never)
 

@@ -6,17 +6,16 @@ import random
 import signal
 import subprocess
 import sys
-import time
 import warnings
+from itertools import count
 from pathlib import Path
 
-import nbclient
-import nbformat
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from utils import checkpoints, training
 from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
@@ -28,6 +27,7 @@ from utils.training import (
     pick_device,
     predict,
     seed_everything,
+    train_step,
     trial_run,
 )
 
@@ -89,6 +89,25 @@ def assert_same_weights(a, b):
 
 
 # --- the loop
+
+
+def test_a_step_follows_the_gradient():
+    """One layer, whose gradient everyone knows: (softmax - one-hot) times the input."""
+    x, y = map(torch.from_numpy, digits(8))
+    model = seeded(linear_net).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = x.double()
+    before = model[1].weight.detach().clone()
+    for _ in range(2):  # a second step forgets the gradient of the first
+        with torch.no_grad():
+            expected = model(x)
+            slopes = expected.softmax(1) - F.one_hot(y, CLASSES)
+            before -= 0.1 * slopes.T @ x.flatten(1) / len(y)
+        logits, loss = train_step(model, x, y, optimizer)
+        assert torch.equal(logits, expected)
+        assert loss == F.cross_entropy(expected, y)
+        assert not loss.requires_grad
+        torch.testing.assert_close(model[1].weight.detach(), before)
 
 
 def test_fit_is_the_bare_loop_bit_for_bit():
@@ -388,7 +407,7 @@ def test_pick_device(monkeypatch):
         fit(linear_net(), digits(), device="cuda")
 
 
-@pytest.mark.parametrize("prefer", ["gpu", "", 1.5, "meta", "cuda:x", ["cpu"]])
+@pytest.mark.parametrize("prefer", ["gpu", 1.5, "meta"])
 def test_pick_device_refuses(prefer):
     with pytest.raises(ValueError, match="device must be .*, got "):
         pick_device(prefer)
@@ -428,14 +447,11 @@ def schedule_of_a_stranger():
 X, Y = digits(10)
 NAN = np.where(np.arange(10)[:, None, None, None] == 3, np.nan, X).astype(np.float32)
 BAD_CALLS = {
-    "epochs": ({"epochs": 0}, "epochs must be a whole number at least 1, got 0"),
-    "epochs-float": ({"epochs": 2.0}, "epochs must be .* got 2.0"),
-    "batch": ({"batch_size": -4}, "batch_size must be .* at least 1, got -4"),
+    "epochs": ({"epochs": 0}, "epochs must be a whole number >= 1, got 0"),
+    "batch": ({"batch_size": 4.0}, "batch_size must be a whole number >= 1, got 4.0"),
     "seed": ({"seed": "a"}, "seed must be .* got 'a'"),
-    "device": ({"device": "gpu"}, "device must be .* got 'gpu'"),
     "optimizer": ({"optimizer": "sgd"}, "optimizer must be .* got 'sgd'"),
     "model": ({"model": len}, "model must be a torch.nn.Module, got <built-in"),
-    "no-weights": ({"model": nn.Flatten()}, "model has no parameters to train"),
     "frozen": ({"model": linear_net().requires_grad_(False)}, "no parameters to train"),
     "images-only": ({"train": X}, "train must be a pair .* got ndarray"),
     "empty": (
@@ -446,23 +462,19 @@ BAD_CALLS = {
     "bytes": ({"train": (X.astype(np.uint8), Y)}, "images must be floating.*uint8"),
     "text": ({"train": (X, Y.astype(str))}, "train must hold numbers, got dtype <U"),
     "nan": ({"train": (NAN, Y)}, "train: images must be finite"),
-    "infinite": ({"test": (X * np.inf, Y)}, "test: images must be finite"),
     "lengths": ({"train": (X, Y[:9])}, r"one for each of 10 images, got shape \(9,\)"),
     "one-hot": ({"train": (X, np.eye(3)[Y])}, r"got shape \(10, 3\) of torch.float64"),
     "float-labels": ({"train": (X, Y / 1.0)}, "labels must be whole .* torch.float64"),
     "bool-labels": ({"train": (X, Y > 0)}, "labels must be whole .* torch.bool"),
-    "label-high": ({"train": (X, Y + 1)}, r"train: labels must lie in 0..2, .*1..3"),
-    "label-low": ({"test": (X, Y - 1)}, r"test: labels must lie in 0..2, .*-1..1"),
+    "label-range": ({"test": (X, Y - 1)}, r"test: labels must lie in 0..2, .*-1..1"),
     "size": (
         {"test": (X[..., 1:], Y)},
         r"cannot take an input of shape \(1, 1, 6, 5\)",
     ),
-    "maps": ({"model": nn.Conv2d(1, 3, 3)}, r"must return logits \(N, classes\), got"),
     "two-heads": ({"model": TwoHeads()}, "must return logits .*, got tuple"),
     "autocast": ({"autocast": "half"}, "autocast must be .* got 'half'"),
     "probe": ({"probe": 3}, "probe must be .* got 3"),
-    "schedule": ({"schedule": 0.1}, "schedule must be made with the optimizer"),
-    "schedule-stranger": ({"schedule": schedule_of_a_stranger()}, "schedule must be"),
+    "schedule": ({"schedule": schedule_of_a_stranger()}, "schedule must be made with"),
 }
 
 
@@ -488,15 +500,9 @@ def test_an_optimizer_of_another_model_is_refused():
     optimizer = torch.optim.SGD(old.parameters(), lr=0.1)
     with pytest.raises(ValueError, match="optimizer holds no parameter of this model"):
         quiet(new, (X, Y), optimizer=optimizer)
-
-
-@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
-def test_learning_rates_out_of_range_are_refused(rate):
-    model = linear_net()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    optimizer.param_groups[0]["lr"] = rate
-    with pytest.raises(ValueError, match=f"learning rate must be >= 0, got {rate}"):
-        quiet(model, (X, Y), optimizer=optimizer)
+    optimizer.param_groups[0]["lr"] = np.nan
+    with pytest.raises(ValueError, match="learning rate must be >= 0, got nan"):
+        quiet(old, (X, Y), optimizer=optimizer)
 
 
 def test_a_loss_that_explodes_stops_the_run(tmp_path):
@@ -514,7 +520,6 @@ def test_a_loss_that_explodes_stops_the_run(tmp_path):
 # --- checkpoint and resume
 
 OPTIMIZERS = {
-    "momentum": lambda model: None,  # the default
     "adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.01),
     "cycle": lambda model: torch.optim.SGD(model.parameters(), lr=0.1),
 }
@@ -524,7 +529,7 @@ def noise(images):
     return images + 0.1 * torch.randn_like(images)
 
 
-def run(epochs, checkpoint=None, optimizer="momentum", seed=0, device="cpu"):
+def run(epochs, checkpoint=None, optimizer="adam", seed=0, device="cpu"):
     """One run with dropout, batch normalisation and an optimiser that remembers."""
     model = seeded(small_net, seed).to(device)
     chosen, extras = OPTIMIZERS[optimizer](model), {}
@@ -568,36 +573,27 @@ def test_stopped_and_resumed_equals_never_stopped(tmp_path, optimizer, device):
     assert_same_run(run(5, file, optimizer, seed=8, device=device), resumed)  # done
 
 
-def kill_after(epochs, child, find_checkpoint):
-    """Kill a process as soon as its checkpoint holds so many epochs.
+def die_after(steps):
+    """Let this process kill itself, as kill -9 would, after so many training steps."""
+    taken = count()
 
-    `find_checkpoint()` is the checkpoint's path, or None as long as there is none.
-    """
-    deadline = time.monotonic() + 120
+    def hook(*_):
+        if next(taken) == steps - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    def done():
-        file = find_checkpoint()
-        return 0 if file is None else len(load_checkpoint(file)["history"]["loss"])
-
-    try:
-        while done() < epochs:
-            assert child.poll() is None, "the child ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+    register_optimizer_step_post_hook(hook)
 
 
 def test_killed_and_resumed_equals_never_killed(tmp_path):
-    file, epochs = tmp_path / "run.pt", 80
-    code = f"import test_training as t; t.one_thread(); t.run({epochs}, {str(file)!r})"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
+    file, epochs = tmp_path / "run.pt", 6
+    code = "import test_training as t; t.one_thread(); t.die_after(3 * 5 + 2); "
+    child = subprocess.run(
+        [sys.executable, "-c", code + f"t.run({epochs}, {str(file)!r})"],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        check=False,
     )
-    kill_after(3, child, lambda: file if file.exists() else None)
-    assert 3 <= len(load_checkpoint(file)["history"]["loss"]) < epochs
+    assert child.returncode == -signal.SIGKILL
+    assert len(load_checkpoint(file)["history"]["loss"]) == 3
     assert_same_run(run(epochs, file, seed=7), run(epochs))
 
 
@@ -715,24 +711,3 @@ def test_the_bar_goes_to_stderr_and_can_be_hidden(capfd, monkeypatch):
     monkeypatch.setenv("TQDM_DISABLE", "1")
     fit(linear_net(), (X, Y), epochs=2, device="cpu")
     assert capfd.readouterr() == ("", "")
-
-
-def test_the_bar_leaves_nothing_unstable_in_a_notebook(monkeypatch):
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
-    setup = """
-import os, sys
-sys.path.insert(0, os.environ["ROOT"])
-import torch
-from utils.training import fit
-data = torch.rand(200, 5), torch.arange(200) % 2
-train = lambda: fit(torch.nn.Linear(5, 2), data, epochs=3)
-"""
-    hide = "os.environ['TQDM_DISABLE'] = '1'\n_ = train()"
-    cells = [nbformat.v4.new_code_cell(c) for c in (setup, "_ = train()", hide)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    monkeypatch.setenv("ROOT", str(ROOT))
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    assert notebook.cells[0].outputs == notebook.cells[2].outputs == []
-    (bar,) = notebook.cells[1].outputs
-    assert bar.output_type == "display_data"
-    assert bar.data["text/plain"] == "  0%|          | 0/12 [00:00<?, ?batch/s]"

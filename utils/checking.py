@@ -1,6 +1,20 @@
-"""Bad input, refused: each function returns its value, or says what was expected."""
+"""Bad input, refused: each function returns its value, or says what was expected.
+
+They stand at the doors, not in inner functions:
+
+    numbers of the caller           checked_whole, checked_number, checked_positive,
+                                    checked_choice, checked_pair
+    arrays of the NumPy chapters    checked_floats, checked_batch, checked_finite,
+                                    checked_same_shape, checked_labels
+    fit, evaluate, predict          checked_examples, checked_inputs, checked_labels
+    images of one network           checked_images
+
+NumPy and torch raise by themselves where shapes or types do not go together. What is
+refused here is what would end in a wrong number, or in an error that names no cause.
+"""
 
 import math
+import re
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,11 +31,12 @@ def checked_number(name, value, low=0.0, below=math.inf) -> float:
     return float(value)
 
 
-def checked_whole(name, value, least) -> int:
-    """`value` as a whole number of at least `least`, or a ValueError."""
+def checked_whole(name, value, least, most=math.inf) -> int:
+    """`value` as a whole number from `least` to `most`, or a ValueError."""
     whole = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-    if not whole or value < least:
-        raise ValueError(f"{name} must be a whole number >= {least}, got {value!r}")
+    if not (whole and least <= value <= most):
+        limit = f">= {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} must be a whole number {limit}, got {value!r}")
     return int(value)
 
 
@@ -58,6 +73,56 @@ def checked_images(images, *shapes, advice=""):
             f"images must be floating, such as pixels / 255, got {images.dtype}"
         )
     return images
+
+
+# ------------------------------------------------------------ examples to learn from
+
+
+def checked_examples(name, data):
+    """`data` if it is a pair, of images and labels, or a ValueError."""
+    if not (isinstance(data, tuple | list) and len(data) == 2):
+        raise ValueError(
+            f"{name} must be a pair of images and labels, got {type(data).__name__}"
+        )
+    return data
+
+
+def checked_inputs(name, x):
+    """A tensor x (N, ...), N > 0, if it is floating and finite, or a ValueError."""
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(
+            f"{name}: images must be (N, ...), N > 0, got {tuple(x.shape)}"
+        )
+    if not x.is_floating_point():
+        raise ValueError(
+            f"{name}: images must be floating, such as pixels / 255, got {x.dtype}"
+        )
+    if not x.float().sum().isfinite():
+        raise ValueError(f"{name}: images must be finite, some are NaN or infinite")
+    return x
+
+
+def checked_labels(name, labels, count, classes):
+    """An array or tensor of whole numbers from 0 to `classes` - 1, or a ValueError.
+
+    Args:
+        labels: to be of shape (count,).
+        count: images.
+        classes: of the model.
+    """
+    whole = re.fullmatch(r"(torch\.)?u?int\d+", f"{labels.dtype}")
+    if not whole or tuple(labels.shape) != (count,):
+        raise ValueError(
+            f"{name} must be whole numbers, one for each of {count} images, got shape "
+            f"{tuple(labels.shape)} of {labels.dtype}"
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"{name} must lie in 0..{classes - 1}, as the model has {classes} outputs, "
+            f"got {low}..{high}"
+        )
+    return labels
 
 
 # ------------------------------------------------------------ NumPy arrays

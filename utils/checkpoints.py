@@ -56,12 +56,12 @@ class Checkpoint:
         path: the file, or None: then nothing is saved and nothing resumed.
         settings: what makes this run another one than the next; compared on resuming.
         parts: "model", "optimizer" and whatever else has `state_dict` and
-            `load_state_dict`, restored in this order.
+            `load_state_dict`, restored in this order; None for one that is not there.
     """
 
     def __init__(self, path, settings: dict, **parts):
         self.path = None if path is None else Path(path)
-        self.parts = parts
+        self.parts = {k: part for k, part in parts.items() if part is not None}
         weights = parts["model"].state_dict().items()
         self.settings = {
             "model": f"{parts['model']}",

@@ -1,7 +1,8 @@
-"""Train an image classifier: one bare loop, `fit`, for every network of the book.
+"""Train an image classifier: one loop, `fit`, for every network of the book.
 
-The loop is plain PyTorch. Around it stands what a long run needs: checked input, a
-device, seeds, and checkpoints from which a killed run goes on as if never stopped.
+Its heart is `train_step`, plain PyTorch. Around it stands what a long run needs:
+checked input, a device, seeds, and checkpoints from which a killed run goes on as if
+never stopped.
 """
 
 import math
@@ -11,7 +12,6 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +21,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from utils import distributed
+from utils.checking import (
+    checked_examples,
+    checked_inputs,
+    checked_labels,
+    checked_whole,
+)
 from utils.checkpoints import Checkpoint, CheckpointError, RandomState
-
-LABELS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Score(NamedTuple):
@@ -114,9 +118,9 @@ def fit(
 ) -> History:
     """Train `model` in place; it stays on the device, ready for use (`eval` mode).
 
-    In several processes (`utils.distributed`), of which each calls it alike, each works
-    on its part of every batch, and all end with the same model and history. Rank 0
-    writes the checkpoint, from which any number of processes may go on.
+    In several processes (`utils.distributed` says what differs), of which each calls it
+    alike, each works on its part of every batch, and all end with the same model and
+    curves. Rank 0 writes the checkpoint; any number of processes may go on from it.
 
     Args:
         model: maps images (N, ...) to logits (N, classes). In training mode it may
@@ -150,91 +154,131 @@ def fit(
         CheckpointError: the checkpoint is damaged or belongs to another run.
     """
     device = pick_device(device)
-    epochs = _whole("epochs", epochs, least=1)
-    batch_size = _whole("batch_size", batch_size, least=1)
-    if batch_size < distributed.world_size():
-        raise ValueError(
-            f"batch_size ({batch_size}) is smaller than the number of processes "
-            f"({distributed.world_size()}), of which each needs a part of every batch"
-        )
-    shuffle = torch.Generator().manual_seed(_whole("seed", seed, least=0))
+    epochs = checked_whole("epochs", epochs, 1)
+    batch_size = checked_whole("batch_size", batch_size, 1)
+    shuffle = torch.Generator().manual_seed(checked_whole("seed", seed, 0))
     optimizer = _checked_optimizer(optimizer, model)
-    if autocast not in (None, torch.bfloat16):
-        raise ValueError(f"autocast must be torch.bfloat16 or None, got {autocast!r}")
-    if not (probe is None or callable(probe)):
-        raise ValueError(f"probe must be a function of the model, got {probe!r}")
-    parts = {} if schedule is None else {"schedule": schedule}
-    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
-        raise ValueError("schedule must be made with the optimizer that is given")
+    _check_options(optimizer, schedule, autocast, probe)
     model.to(device)
     x, y = _checked_data("train", train, model)
     test = None if test is None else _checked_data("test", test, model)
+
     history = History()
     state = Checkpoint(
-        checkpoint if distributed.rank() == 0 else None,
-        {
-            "batch_size": batch_size,
-            "seed": shuffle.initial_seed(),
-            "train": list(x.shape),
-            "test": None if test is None else list(test[0].shape),
-            # Without the address that a function is printed with.
-            "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
-            "autocast": f"{autocast}",
-        },
+        checkpoint,
+        _settings(batch_size, seed, x, test, augment, autocast),
         model=model,
         optimizer=optimizer,
         history=history,
-        **parts,
+        schedule=schedule,
         random=RandomState(shuffle, device),
     )
-    state.resume()
-    distributed.start_alike(state.parts.values())
-    net = distributed.data_parallel(model)
-
-    def mixed(function):
-        def call(*inputs):
-            with torch.autocast(device.type, autocast, autocast is not None):
-                return function(*inputs)
-
-        return call
-
-    average = optimizer.register_step_pre_hook(
-        lambda *_: distributed.average_gradients(model)
-    )
-    done, steps = len(history.loss), math.ceil(len(y) / batch_size)
-    if done > epochs:
-        raise CheckpointError(
-            f"checkpoint {checkpoint} holds {done} epochs, but epochs is {epochs}: ask "
-            "for as many or more, or name another file"
-        )
+    with distributed.rank_0_first():
+        state.resume()
+    done, steps = _epochs_done(history, epochs, checkpoint), -(-len(y) // batch_size)
+    distributed.draw_apart()
+    net = _mixed(distributed.data_parallel(model), device, autocast)
+    mixed_loss = _mixed(loss, device, autocast)
 
     with _progress_bar(done * steps, epochs * steps, progress) as bar:
         for epoch in range(done, epochs):
             start = time.perf_counter()
             model.train()
             order = torch.randperm(len(y), generator=shuffle).to(device)
-            losses, guesses = [], []  # they stay on the device: nobody waits for them
-            for batch in order.split(batch_size):
-                images = x[batch] if augment is None else augment(x[batch])
-                output, error = train_step(
-                    mixed(net), images, y[batch], optimizer, mixed(loss)
-                )
-                if schedule is not None:
-                    schedule.step()
-                losses.append(error)
-                logits = output[0] if isinstance(output, tuple) else output
-                guesses.append(logits.argmax(1))
-                bar.update()
-            seen = Score(_mean(losses, guesses), _share(torch.cat(guesses) == y[order]))
+            batches = order.split(batch_size)
+            seen = _train_epoch(
+                net, x, y, batches, optimizer, mixed_loss, augment, schedule, bar
+            )
             _check_finite(seen.loss, epoch, optimizer)
-            unseen = None if test is None else _score(net, *test, loss)
+            distributed.share_buffers(model)
+            unseen = None if test is None else _shared_score(model, *test, loss)
             seconds = time.perf_counter() - start
             history.add(seen, unseen, seconds, probe(model) if probe else ())
             bar.set_postfix_str(f"loss {seen.loss:.3f}")
-            state.save()
-    average.remove()
+            if distributed.rank() == 0:
+                state.save()
     model.eval()
     return history
+
+
+def _train_epoch(net, x, y, batches, optimizer, loss, augment, schedule, bar) -> Score:
+    """A step for each batch of row numbers; the mean `Score` before these steps."""
+    losses, hits = [], []  # they stay on the device: nobody waits for them
+    for batch in batches:
+        mine, weight = distributed.share(batch)  # alone: all of it, with weight 1
+        images = x[mine] if augment is None else augment(x[mine])
+        output, error = train_step(
+            net, images, y[mine], optimizer, _weighted(loss, weight)
+        )
+        if schedule is not None:
+            schedule.step()
+        logits = output[0] if isinstance(output, tuple) else output
+        losses.append(error)
+        hits.append((weight > 0) * (logits.argmax(1) == y[mine]).sum())
+        bar.update()
+    sizes = torch.tensor([len(batch) for batch in batches]).double()
+    error = float(torch.stack(losses).cpu().double() @ sizes / sizes.sum())
+    share = distributed.world_size() * int(torch.stack(hits).sum()) / len(y)
+    return Score(*distributed.mean(error, share))
+
+
+def _shared_score(model, x, y, loss) -> Score:
+    """The `Score` on all images, of which each process takes its part."""
+    (images, weight), (labels, _) = distributed.share(x), distributed.share(y)
+    score = _score(model, images, labels, loss)
+    return Score(*distributed.mean(*(weight * value for value in score)))
+
+
+def _weighted(loss, weight):
+    """`loss`, times what the mean over this part of a batch counts for in the whole."""
+    return lambda output, labels: weight * loss(output, labels)
+
+
+def _mixed(function, device, dtype):
+    """`function`, computing its products in `dtype`, if that is not None."""
+
+    def mixed(*inputs):
+        with torch.autocast(device.type, dtype):
+            return function(*inputs)
+
+    return function if dtype is None else mixed
+
+
+def _settings(batch_size, seed, x, test, augment, autocast) -> dict:
+    """What makes a run another one, beside its model and optimizer."""
+    return {
+        "batch_size": batch_size,
+        "seed": int(seed),
+        "train": list(x.shape),
+        "test": None if test is None else list(test[0].shape),
+        # Without the address that a function is printed with.
+        "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
+        "autocast": f"{autocast}",
+    }
+
+
+def _epochs_done(history, epochs, checkpoint) -> int:
+    done = len(history.loss)
+    if done > epochs:
+        raise CheckpointError(
+            f"checkpoint {checkpoint} holds {done} epochs, but epochs is {epochs}: ask "
+            "for as many or more, or name another file"
+        )
+    return done
+
+
+def _check_finite(loss, epoch, optimizer):
+    if not math.isfinite(loss):
+        rates = ", ".join(f"{group['lr']:g}" for group in optimizer.param_groups)
+        raise FloatingPointError(
+            f"the training loss became {loss} in epoch {epoch + 1}: try a smaller "
+            f"learning rate than {rates}, or smaller initial weights"
+        )
+
+
+def _progress_bar(done, total, wanted):
+    hidden = not wanted or "TQDM_DISABLE" in os.environ or distributed.rank() > 0
+    return tqdm(initial=done, total=total, unit="batch", leave=False, disable=hidden)
 
 
 def evaluate(model: nn.Module, data, *, batch_size: int = 500, loss=F.cross_entropy):
@@ -246,7 +290,7 @@ def evaluate(model: nn.Module, data, *, batch_size: int = 500, loss=F.cross_entr
         ValueError: the data do not fit the model, or are not images and labels.
     """
     x, y = _checked_data("data", data, model)
-    return _score(model, x, y, loss, _whole("batch_size", batch_size, least=1))
+    return _score(model, x, y, loss, checked_whole("batch_size", batch_size, 1))
 
 
 def predict(model: nn.Module, images, *, batch_size: int = 500) -> torch.Tensor:
@@ -256,7 +300,7 @@ def predict(model: nn.Module, images, *, batch_size: int = 500) -> torch.Tensor:
         ValueError: the images do not fit the model.
     """
     x = _checked_images("images", images, model)
-    return _logits(model, x, _whole("batch_size", batch_size, least=1))
+    return _logits(model, x, checked_whole("batch_size", batch_size, 1))
 
 
 def pick_device(prefer=None) -> torch.device:
@@ -301,7 +345,7 @@ def seed_everything(seed: int) -> None:
     Raises:
         ValueError: `seed` is not such a number.
     """
-    seed = _whole("seed", seed, least=0, most=2**32 - 1)
+    seed = checked_whole("seed", seed, 0, 2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     torch.manual_seed(seed)
@@ -369,34 +413,6 @@ def _share(hits: torch.Tensor) -> float:
     return int(hits.sum()) / len(hits)
 
 
-def _mean(losses, batches) -> float:
-    """The mean over examples, of `losses` that are means over `batches`."""
-    sizes = torch.tensor([len(batch) for batch in batches]).double()
-    return float(torch.stack(losses).cpu().double() @ sizes / sizes.sum())
-
-
-def _progress_bar(done, total, wanted):
-    hidden = not wanted or "TQDM_DISABLE" in os.environ or distributed.rank() > 0
-    return tqdm(initial=done, total=total, unit="batch", leave=False, disable=hidden)
-
-
-def _check_finite(loss, epoch, optimizer):
-    if not math.isfinite(loss):
-        rates = ", ".join(f"{group['lr']:g}" for group in optimizer.param_groups)
-        raise FloatingPointError(
-            f"the training loss became {loss} in epoch {epoch + 1}: try a smaller "
-            f"learning rate than {rates}, or smaller initial weights"
-        )
-
-
-def _whole(name, value, least, most=math.inf) -> int:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not (whole and least <= value <= most):
-        limit = f"at least {least}" if most == math.inf else f"in {least}..{most}"
-        raise ValueError(f"{name} must be a whole number {limit}, got {value!r}")
-    return int(value)
-
-
 def _checked_optimizer(optimizer, model):
     if not isinstance(model, nn.Module):
         raise ValueError(f"model must be a torch.nn.Module, got {model!r}")
@@ -421,6 +437,15 @@ def _checked_optimizer(optimizer, model):
     return optimizer
 
 
+def _check_options(optimizer, schedule, autocast, probe):
+    if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
+        raise ValueError("schedule must be made with the optimizer that is given")
+    if autocast not in (None, torch.bfloat16):
+        raise ValueError(f"autocast must be torch.bfloat16 or None, got {autocast!r}")
+    if not (probe is None or callable(probe)):
+        raise ValueError(f"probe must be a function of the model, got {probe!r}")
+
+
 def _tensor(name, values) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         return values.detach()
@@ -432,41 +457,19 @@ def _tensor(name, values) -> torch.Tensor:
 
 def _checked_images(name, images, model) -> torch.Tensor:
     """`images` (N, ...) beside the model's parameters and of their type."""
-    x = _tensor(name, images)
-    if x.ndim < 2 or len(x) == 0:
-        raise ValueError(
-            f"{name}: images must be (N, ...), N > 0, got {tuple(x.shape)}"
-        )
-    if not x.is_floating_point():
-        raise ValueError(
-            f"{name}: images must be floating, such as pixels / 255, got {x.dtype}"
-        )
-    if not x.sum(dtype=torch.float32).isfinite():
-        raise ValueError(f"{name}: images must be finite, some are NaN or infinite")
+    x = checked_inputs(name, _tensor(name, images))
     like = next(model.parameters(), x)
     return x.to(like.device, like.dtype)
 
 
 def _checked_data(name, data, model) -> tuple[torch.Tensor, torch.Tensor]:
     """Images (N, ...) and labels (N,) that fit the model, beside its parameters."""
-    if not (isinstance(data, tuple | list) and len(data) == 2):
-        raise ValueError(
-            f"{name} must be a pair of images and labels, got {type(data).__name__}"
-        )
-    x, y = _checked_images(name, data[0], model), _tensor(name, data[1])
-    if y.ndim != 1 or len(y) != len(x) or y.dtype not in LABELS:
-        raise ValueError(
-            f"{name}: labels must be whole numbers, one for each of {len(x)} images, "
-            f"got shape {tuple(y.shape)} of {y.dtype}"
-        )
+    images, labels = checked_examples(name, data)
+    x = _checked_images(name, images, model)
     logits = trial_run(model, x[:1])
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         got = getattr(logits, "shape", type(logits).__name__)
         raise ValueError(f"model must return logits (N, classes), got {got}")
-    low, high, classes = int(y.min()), int(y.max()), logits.shape[1]
-    if low < 0 or high >= classes:
-        raise ValueError(
-            f"{name}: labels must lie in 0..{classes - 1}, as the model has {classes} "
-            f"outputs, got {low}..{high}"
-        )
+    y = _tensor(name, labels)
+    checked_labels(f"{name}: labels", y, len(x), logits.shape[1])
     return x, y.to(x.device, torch.int64)

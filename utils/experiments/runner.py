@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from utils import distributed, experiments, records
-from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from utils.checkpoints import save_checkpoint
 from utils.experiments.recipes import Experiment
 from utils.training import fit, one_cycle, pick_device, predict, seed_everything
 
@@ -196,12 +196,8 @@ def run_all(
             f"{', '.join(experiment.variants)}"
         )
     record = Record(name, experiment, Path(folder))
-    images, label, checkpoint, _ = None, None, None, _commit()
-
-    def farewell():
-        return _what_is_left(label, checkpoint)
-
-    with distributed.process_group(pick_device(device), farewell) as device:
+    images, _ = None, _commit()
+    with distributed.process_group(pick_device(device)) as device:
         if distributed.rank() == 0:
             record.read()
         chosen = product(seeds or experiment.seeds, only or experiment.variants)
@@ -229,18 +225,6 @@ def run_all(
 def _say(text) -> None:
     if distributed.rank() == 0:
         print(text, flush=True)
-
-
-def _what_is_left(label, checkpoint) -> str:
-    """What a run that ends before its time leaves behind, for those who started it."""
-    try:
-        epochs = len(load_checkpoint(checkpoint)["history"]["loss"])
-    except (CheckpointError, OSError):
-        return "The same command starts again."
-    return (
-        f"Of {label} the checkpoint of epoch {epochs} is kept: the same command goes "
-        "on from there."
-    )
 
 
 def _launcher() -> str:

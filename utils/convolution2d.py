@@ -106,7 +106,9 @@ class Windows:
         self.padding = [padding_widths(k, p, d) for _, k, _, p, d in axes]
 
     def pad(self, x, value=0):
-        """x (N, C, H, W) with a border of `value`."""
+        """x (N, C, H, W) with a border of `value`; x itself if there is none."""
+        if not np.any(self.padding):
+            return x
         border = [(0, 0), (0, 0), *self.padding]
         return np.pad(x, border, constant_values=value)
 
@@ -269,7 +271,8 @@ class Conv2d:
         seed=0,
         dtype=np.float32,
     ):
-        shape = out_channels, in_channels, *pair(kernel_size)
+        self.kernel_size = pair(kernel_size)
+        shape = out_channels, in_channels, *self.kernel_size
         bound = 1 / np.sqrt(np.prod(shape[1:]))  # 1 / sqrt(fan_in)
         rng = np.random.default_rng(seed)
         self.weight = rng.uniform(-bound, bound, shape).astype(dtype)

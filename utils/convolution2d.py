@@ -57,7 +57,7 @@ def conv2d_naive(x, weight, bias=None, stride=1, padding=0):
     rows = output_size(H, m, stride, padding)
     columns = output_size(W, n, stride, padding)
     border = [(0, 0), (0, 0), (padding, padding), (padding, padding)]
-    x = np.pad(x, border)  # (N, C, H + 2P, W + 2P)
+    x = np.pad(np.asarray(x, float), border)  # (N, C, H + 2P, W + 2P)
     y = np.zeros((N, O, rows, columns))
     for image in range(N):
         for o in range(O):
@@ -66,9 +66,7 @@ def conv2d_naive(x, weight, bias=None, stride=1, padding=0):
                     top, left = stride * u, stride * v
                     window = x[image, :, top : top + m, left : left + n]
                     y[image, o, u, v] = np.sum(weight[o] * window)
-            if bias is not None:
-                y[image, o] += bias[o]
-    return y
+    return y if bias is None else y + np.reshape(bias, (O, 1, 1))
 
 
 # ------------------------------------------------------------ windows
@@ -196,11 +194,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     K = kernels.shape[2]  # numbers in a window
     columns = unroll(x, windows).reshape(N, groups, K, places)
     y = (kernels @ columns).reshape(N, O, *windows.output)
-    if bias is None:
-        return y
-    if np.shape(bias) != (O,):
-        raise ValueError(f"bias must have shape ({O},), got {np.shape(bias)}")
-    return y + np.reshape(bias, (O, 1, 1))
+    return y if bias is None else y + np.reshape(bias, (O, 1, 1))
 
 
 def conv2d_backward(grad_output, x, weight, stride=1, padding=0, dilation=1, groups=1):

@@ -4,11 +4,12 @@ PORT ?= 8000
 python := .venv/bin/python
 site := _build/html
 # Two workers share the machine: one thread each, in notebooks too.
-run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile \
-	--no-loadscope-reorder
+run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
+# Each notebook alone, as on Colab. The limits are for what hangs, not for what is slow.
+alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test outputs facts exercises grade bench test-colab address \
+.PHONY: help book serve test check outputs facts exercises grade bench test-colab address \
 	clean clean-all environment grading browser
 
 help: ## this list
@@ -27,7 +28,10 @@ serve: book ## build the site and serve it on this machine (PORT=8000)
 
 test: environment grading browser ## run every test
 	@$(python) book/tools/vendor.py >/dev/null
-	@$(run_tests) --nbval --nbval-current-env --nbval-cell-timeout 300 tests chapters
+	@$(run_tests) --nbval $(alone) tests chapters
+
+check: environment ## the quick loop: style, rules, facts and the fast tests
+	@$(run_tests) -q -m "not slow" tests
 
 outputs: environment ## execute all chapters and write their outputs back
 	@$(python) book/tools/outputs.py
@@ -48,7 +52,8 @@ bench: environment ## time our code against torch
 test-colab: ## run the notebooks with the packages that Colab has
 	@sh book/tools/environment.sh .venv-colab book/tools/requirements-colab.txt \
 		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	@OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest -n 2 tests/test_colab.py
+	@OMP_NUM_THREADS=1 .venv-colab/bin/python -m pytest -n 2 \
+		--no-loadscope-reorder --nbval-lax $(alone) tests/test_colab.py chapters exercises
 
 address: environment ## change the repository's address everywhere (URL=https://…)
 	@$(if $(URL),,$(error Say which: make address URL=https://github.com/OWNER/NAME))

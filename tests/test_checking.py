@@ -8,7 +8,7 @@ import torch
 
 from utils.checking import (
     checked_choice,
-    checked_examples,
+    checked_dataset,
     checked_images,
     checked_inputs,
     checked_labels,
@@ -26,7 +26,7 @@ def test_good_values_come_back():
     assert checked_inputs("x", images) is images
     for labels in (np.array([2, 0]), torch.tensor([2, 0], dtype=torch.uint8)):
         assert checked_labels("labels", labels, 2, 3) is labels
-    assert checked_examples("train", (images, labels)) == (images, labels)
+    assert checked_dataset("train", (images, labels)) == (images, labels)
     assert checked_choice("option", "A", ("A", "B")) == "A"
 
 

@@ -1,122 +1,32 @@
-"""Every notebook, alone in an empty folder on Colab, fetches the course and runs.
+"""The set-up cell of every notebook, on Colab and elsewhere.
 
-Colab is stood in for by a module google.colab that is there before the first cell, the
-repository by a clone of this working tree, and pip by a stub that writes down what it
-was asked for. `make test-colab` runs this file with the packages that Colab has.
+That each chapter runs to its end there, `pytest --nbval --alone chapters` tests, and
+test_exercises.py that each exercise does. `make test-colab` runs all of them with the
+packages that Colab has.
 """
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
-import nbformat
+import colab as stand_in
 import pytest
-from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell
+from colab import COURSE, ROOT
 
 from book.tools import layout
 from utils import notebook as course_notebook
 
-ROOT = layout.ROOT
 SETUP = layout.setup_cell()
-NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
-COURSE = "perceptron-to-resnet"  # the folder that the set-up cell makes
 COLABS_OWN = {"torch", "numpy", "ipython", "ipywidgets", "ipykernel", "matplotlib"}
-VIEW = "application/vnd.jupyter.widget-view+json"
 WHERE = "\nimport utils; print(utils.__file__)"
-
-# Read by every Python that starts with STAND_IN on its path: Colab's module, and a
-# finder that hides packages until the stub of pip "installs" them.
-SITECUSTOMIZE = """\
-import os, sys, types
-from importlib.machinery import PathFinder
-
-def module(name, **contents):
-    sys.modules[name] = made = types.ModuleType(name)
-    made.__dict__.update(contents, __path__=[])
-    return made
-
-if os.environ["ON_COLAB"]:
-    widgets = module("google.colab.output._widgets", _installed_url=None)
-    output = module("google.colab.output", _widgets=widgets)
-    output.enable_custom_widget_manager = lambda: setattr(
-        widgets, "_installed_url", "https://example.org/manager.js"
-    )
-    module("google", colab=module("google.colab", output=output))
-
-class Partial(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name in os.environ["HIDDEN"].split():
-            return None
-        return super().find_spec(name, path, target)
-
-    @classmethod
-    def invalidate_caches(cls):
-        if os.environ["PIP_WORKS"] and os.path.exists(os.environ["PIP_LOG"]):
-            os.environ["HIDDEN"] = ""
-        super().invalidate_caches()
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = Partial
-"""
-PIP = """\
-import json, os, sys
-with open(os.environ["PIP_LOG"], "a") as log:
-    log.write(json.dumps(sys.argv[1:]) + "\\n")
-"""
-
-
-def git(*arguments, cwd):
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    name = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    command = ["git", *name, "-c", "commit.gpgsign=false", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    """Address of a repository whose only commit is this working tree as it is now."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("this folder is no git checkout, so there is nothing to clone")
-    copy = tmp_path_factory.mktemp("repository")
-    names = git("ls-files", "-co", "--exclude-standard", "-z", cwd=ROOT)
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, copy / name)
-    git("init", "--quiet", cwd=copy)
-    git("add", "--all", cwd=copy)
-    git("commit", "--quiet", "--message=The working tree", cwd=copy)
-    return copy.as_uri()
+pytestmark = pytest.mark.slow  # a clone for each
 
 
 @pytest.fixture
-def colab(tmp_path, repository):
+def colab(tmp_path):
     """The environment of a process on Colab; its empty folder is tmp_path/content."""
-    stand_in = tmp_path / "stand-in"
-    (stand_in / "pip").mkdir(parents=True)
-    (stand_in / "sitecustomize.py").write_text(SITECUSTOMIZE)
-    (stand_in / "pip/__main__.py").write_text(PIP)
-    (stand_in / "pip/__init__.py").touch()
-    script = tmp_path / "bin/pip"
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pip "$@"\n')
-    script.chmod(0o755)
-    (tmp_path / "content").mkdir()
-    return os.environ | {
-        "PYTHONPATH": str(stand_in),
-        "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}",
-        "PIP_LOG": str(tmp_path / "pip.log"),
-        "PIP_WORKS": "yes",
-        "HIDDEN": "",
-        "ON_COLAB": "yes",
-        "BOOK_REPOSITORY": repository,
-        "JUPYTER_PREFER_ENV_PATH": "1",
-    }
+    return stand_in.machine(tmp_path)
 
 
 def pip_calls(colab):
@@ -127,33 +37,9 @@ def pip_calls(colab):
         return [json.loads(line) for line in log]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_notebook_alone_runs_to_its_end(path, colab, tmp_path):
-    content = tmp_path / "content"
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(new_code_cell(WHERE.strip(), id="where"))
-    resources = {"metadata": {"path": str(content)}}
-    client = NotebookClient(
-        notebook, kernel_name="python3", timeout=300, resources=resources
-    )
-    client.execute(env=colab)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            assert output.get("name") != "stderr", f"{cell.id}: {output.text}"
-            if VIEW in output.get("data", {}):  # else Colab would not show it
-                assert "custom_widget_manager" in output.metadata[VIEW]["colab"]
-    used = notebook.cells[-1].outputs[-1].text.strip()
-    assert used == str(content / COURSE / "utils/__init__.py")
-    assert not list(content.glob("*.part"))
-    assert pip_calls(colab) == []
-
-
-# ------------------------------------------------------------ the set-up cell
-
-
-def set_up(colab, folder, **environment):
+def set_up(colab, folder, before="", **environment):
     """Run the set-up cell in `folder`, then print where the course comes from."""
-    command = [sys.executable, "-c", SETUP + WHERE]
+    command = [sys.executable, "-c", before + SETUP + WHERE]
     return subprocess.run(
         command, cwd=folder, env=colab | environment, capture_output=True, text=True
     )
@@ -167,7 +53,9 @@ def content(tmp_path):
 def test_fetches_once(colab, content):
     first = set_up(colab, content)
     assert first.returncode == 0, first.stderr
-    assert first.stdout.strip() == str(content / COURSE / "utils/__init__.py")
+    course = content / COURSE
+    said = f"This notebook uses the course in {course}\n{course / 'utils/__init__.py'}"
+    assert first.stdout.strip() == said
     assert first.stderr == ""
     again = set_up(colab, content, BOOK_REPOSITORY="file:///nowhere")
     assert again.stdout == first.stdout
@@ -198,6 +86,53 @@ def test_an_interrupted_fetch_is_begun_anew(colab, content):
     assert done.returncode == 0, done.stderr
     assert not part.exists()
     assert (content / COURSE / "LICENSE").exists()
+
+
+def complaint(done):
+    """What the cell says when it gives up, in one line at the end."""
+    assert done.returncode != 0
+    assert done.stdout == ""
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_an_older_clone_is_told(colab, content):
+    for name in ("utils/__init__.py", "book/tools/setup_cell.txt"):
+        (content / COURSE / name).parent.mkdir(parents=True)
+        (content / COURSE / name).touch()
+    (content / COURSE / "utils/notebook.py").write_text("def setup():\n    pass\n")
+    said = complaint(set_up(colab, content))
+    assert f"{content / COURSE} is older than this notebook: remove it" in said
+    assert said.endswith("restart the kernel, and run this cell again.")
+
+
+@pytest.mark.parametrize("other", ["utils.py", "utils/__init__.py"])
+def test_another_package_of_the_name_is_told(colab, content, other):
+    (content / other).parent.mkdir(exist_ok=True)
+    (content / other).touch()
+    said = complaint(set_up(colab, content, before="import utils\n"))
+    assert "Another 'utils' is imported" in said
+    assert str(content / other) in said
+    assert "restart the kernel" in said
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(colab, content):
+    (content / COURSE / "utils").mkdir(parents=True)
+    (content / COURSE / "utils/notebook.py").touch()  # a common name
+    (content / COURSE / "thesis.txt").write_text("mine")
+    said = complaint(set_up(colab, content))
+    assert f"{content / COURSE} is there, but is not the course: move it away" in said
+    assert (content / COURSE / "thesis.txt").read_text() == "mine"
+    assert [path.name for path in content.iterdir()] == [COURSE]
+
+
+def test_without_git_says_what_to_do(colab, content):
+    said = complaint(set_up(colab, content, PATH=str(content)))
+    assert "git is missing: install it, or unpack file://" in said
+    assert list(content.iterdir()) == []
+
+
+def test_the_edition_is_that_of_the_course():
+    assert f'"EDITION", 1) < {course_notebook.EDITION}:' in SETUP
 
 
 def test_installs_only_what_is_missing_and_nothing_beside_it(colab, content):

@@ -1,17 +1,23 @@
 """The exercises: format, checks against right and wrong answers, grading."""
 
-import ast
+import atexit
+import functools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import colab
 import nbformat
 import pytest
+from exercise_runner import names
 
 from book.tools import exercises
+from book.tools.exercises import kind
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "tests" / "wrong_answers"
@@ -28,41 +34,131 @@ def read(slug: str):
 # --- wrong answers
 
 
-def load_wrong_answers(text: str) -> list[tuple[str, str, str]]:
-    """Sections "# %% exK: what is wrong" as (cell id, what is wrong, source).
+class PatchError(ValueError):
+    """A wrong answer that cannot be made of the solution."""
+
+
+def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
+    """Sections "@@ exK: what is wrong" as (cell id, what is wrong, changes).
+
+    A change is (lines of the solution, lines in their place), and ends where the next
+    one takes lines away or at an empty line. A section that takes no lines away is a
+    whole cell, with one change (None, lines).
 
     Raises:
-        ValueError: a section's head cannot be read, or it has no code.
+        PatchError: a line is neither a section's head nor begins with "-" or "+".
     """
-    heads = list(re.finditer(r"^# %%(.*)$", text, re.MULTILINE))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    answers = []
-    for head, end in zip(heads, ends, strict=True):
-        found = re.fullmatch(r"\s*(ex\d+[-\w]*):\s*(\S.*?)\s*", head[1])
-        if not found:
-            raise ValueError(f"expected '# %% exK: what is wrong', got '{head[0]}'")
-        source = text[head.end() : end].strip()
-        if not source:
-            raise ValueError(f"no code after '{head[0]}'")
-        answers.append((found[1], found[2], source))
+    answers, begin = [], True
+    for line in text.splitlines():
+        if line.startswith("@@"):
+            found = re.fullmatch(r"@@ (ex\d+[-\w]*): (\S.*)", line)
+            if not found:
+                raise PatchError(f"expected '@@ exK: what is wrong', got '{line}'")
+            answers.append((found[1], found[2], []))
+            begin = True
+        elif line[:1] in ("-", "+") and answers:
+            changes = answers[-1][2]
+            if begin or (line[0] == "-" and changes[-1][1]):
+                changes.append(([], []))
+            begin = False
+            changes[-1][line[0] == "+"].append(line[1:])
+        elif line and answers:
+            raise PatchError(f"expected '-', '+' or '@@', got '{line}'")
+        else:
+            begin = True
+    for cell, what, changes in answers:
+        if not changes:
+            raise PatchError(f"'{cell}: {what}' has no code")
+        if len(changes) == 1 and not changes[0][0]:
+            changes[0] = (None, changes[0][1])
+        if not all(old or old is None for old, _ in changes):
+            raise PatchError(f"'{cell}: {what}' adds lines, but after which?")
     return answers
 
 
+def apply(changes: list, solution: str) -> str:
+    """The wrong answer that `changes` make of a solution cell.
+
+    Raises:
+        PatchError: lines to be taken away are not there, or more than once.
+    """
+    if changes[0][0] is None:
+        return "\n".join(changes[0][1])
+    lines = solution.split("\n")
+    places = []
+    for old, new in changes:
+        found = [k for k in range(len(lines)) if lines[k : k + len(old)] == old]
+        if len(found) != 1:
+            count = "twice or more" if found else "not"
+            raise PatchError(f"these lines are {count} in the solution:\n{join(old)}")
+        places.append((found[0], len(old), new))
+    for start, length, new in sorted(places, reverse=True):
+        lines[start : start + length] = new
+    return "\n".join(lines)
+
+
+def join(lines: list[str]) -> str:
+    return "\n".join(f"-{line}" for line in lines)
+
+
 def wrong_answers(slug: str) -> list[tuple[str, str, str]]:
-    path = WRONG / f"{slug}.py"
+    """(cell id, what is wrong, source) of each wrong answer to an exercise."""
+    path = WRONG / f"{slug}.diff"
     assert path.exists(), f"no wrong answers: write {path.relative_to(ROOT)}"
-    return load_wrong_answers(path.read_text(encoding="utf-8"))
+    solutions = {c.id: c.source for c in read(slug).cells if kind(c) == "solution"}
+    answers = []
+    for cell, what, changes in load_wrong_answers(path.read_text(encoding="utf-8")):
+        try:
+            source = apply(changes, solutions[cell])
+        except KeyError:
+            raise PatchError(f"'{cell}: {what}' replaces no solution cell") from None
+        except PatchError as error:
+            raise PatchError(f"{path.name}, '{cell}: {what}': {error}") from None
+        answers.append((cell, what, source))
+    return answers
 
 
-def test_wrong_answers_are_read_section_by_section():
-    text = '"""About."""\n\n# %% ex1: adds\na = 1 + 1\n\n# %% ex2-b: no loop\n\nb = 0\n'
-    assert load_wrong_answers(text) == [
-        ("ex1", "adds", "a = 1 + 1"),
-        ("ex2-b", "no loop", "b = 0"),
-    ]
-    for broken in ("# %% adds\na = 1\n", "# %% ex1:\na = 1\n", "# %% ex1: adds\n\n"):
-        with pytest.raises(ValueError, match=r"expected|no code"):
-            load_wrong_answers(broken)
+SOLUTION = "def f(x):\n    y = x\n    return y\n\n\ndef g(x):\n    return x"
+
+
+def test_a_wrong_answer_is_a_change_of_the_solution_or_a_whole_cell():
+    text = """Plausible wrong answers
+to be read by nobody.
+
+@@ ex1: no change
+-    y = x
+-    return y
++    return 0
+-    return x
+@@ ex2-b: a whole cell
+
++b = 0
++
++c = 1
+"""
+    change, whole = load_wrong_answers(text)
+    assert change[:2] == ("ex1", "no change")
+    want = "def f(x):\n    return 0\n\n\ndef g(x):"
+    assert apply(change[2], SOLUTION) == want
+    assert whole[:2] == ("ex2-b", "a whole cell")
+    assert apply(whole[2], SOLUTION) == "b = 0\n\nc = 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("@@ adds\n+a = 1", "expected '@@ exK"),
+        ("@@ ex1:\n+a = 1", "expected '@@ exK"),
+        ("@@ ex1: adds\n", "no code"),
+        ("@@ ex1: adds\na = 1", "got 'a = 1'"),
+        ("@@ ex1: adds\n+a = 1\n-b = 1", "after which"),
+        ("@@ ex1: adds\n-    y = z\n+    y = 1", "not in the solution:\n-    y = z"),
+        ("@@ ex1: adds\n-\n+    y = 1", "twice or more"),
+    ],
+)
+def test_a_wrong_answer_that_cannot_be_made_is_said(text, complaint):
+    with pytest.raises(PatchError, match=complaint):
+        apply(load_wrong_answers(text)[0][2], SOLUTION)
 
 
 # --- every check, against right and wrong answers
@@ -70,90 +166,98 @@ def test_wrong_answers_are_read_section_by_section():
 
 def used_later(source: str, later: list[str]) -> bool:
     """Whether one of the later cells uses a name that `source` binds at its top."""
-    bound = set()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        else:
-            names = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-            bound |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
-    return any(
-        isinstance(node, ast.Name) and node.id in bound
-        for text in later
-        for node in ast.walk(ast.parse(text))
-    )
+    bound = names(source)[0]
+    for cell in later:
+        binds, reads = names(cell)
+        if bound & reads:
+            return True
+        bound -= binds
+    return False
 
 
-def last_cells(cells: list[dict], variants: dict[str, dict[str, str]]) -> dict:
-    """Where each variant may stop: after its own exercise, if nothing hangs on it.
-
-    One wrong answer to each exercise is followed to the end of the notebook all the
-    same, and so is one that binds a name which a later exercise uses.
-    """
-    found, followed = {}, set()
-    for name, answers in variants.items():
-        mine = {exercises.exercise_of(cell) for cell in answers}
-        if len(mine) != 1:
-            continue
-        if not mine <= followed:
-            followed |= mine
-            continue
-        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) in mine]
+def last_cells(cells: list[dict], answers: list[tuple[str, str, str]]) -> dict:
+    """Where each wrong answer may stop: after its own exercise, if no other uses it."""
+    found = {}
+    for cell, what, source in answers:
+        mine = exercises.exercise_of(cell)
+        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) == mine]
         later = [cell["source"] for cell in cells[own[-1] + 1 :]]
-        if not any(used_later(source, later) for source in answers.values()):
-            found[name] = own[-1]
+        if not used_later(source, later):
+            found[f"{cell}: {what}"] = own[-1]
     return found
 
 
 def test_what_may_stop_early():
-    cells = [
-        {"id": i, "source": s}
-        for i, s in [
-            ("ex1", "a = 1"),
-            ("ex1-test", "a"),
-            ("ex2", "b = 2"),
-            ("ex3", "b"),
-        ]
-    ]
-    wrong = {"first": {"ex1": "a = 0"}, "second": {"ex1": "a = 3"}}
-    wrong |= {"third": {"ex2": "b = 0"}, "fourth": {"ex2": "b = 3"}}
-    wrong |= {"all": {"ex1": "", "ex2": ""}, "leak": {"ex1": "a = b = 4"}}
-    assert last_cells(cells, wrong) == {"second": 1}
+    sources = {"ex1": "a = 1", "ex1-test": "a", "ex2": "b = c = 2"}
+    sources["ex3"] = "[b for c in (1, 2)]\nlambda a: a + d"
+    cells = [{"id": name, "source": source} for name, source in sources.items()]
+    wrong = [("ex1", "a", "a = 0"), ("ex1", "leak", "a = d = 4"), ("ex2", "b", "b = 0")]
+    wrong += [("ex2", "c", "def c(): pass"), ("ex3", "d", "d = 0")]
+    assert last_cells(cells, wrong) == {"ex1: a": 1, "ex2: c": 2, "ex3: d": 3}
 
 
-def run_variants(notebook, variants: dict[str, dict[str, str]], folder: Path) -> dict:
-    """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
-    cells = [
-        {
-            "id": cell.id,
-            "source": cell.source,
-            "test": exercises.kind(cell) == "test",
-        }
+def together(answers: list[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    """Few variants that show whether a wrong answer costs points of a later exercise.
+
+    The exercise with k others after it is answered wrong in variant b if the number k
+    has the bit b. Of any two exercises, the earlier one has the larger number, so in
+    some variant it is answered wrong, and the later one is not.
+    """
+    first = {}
+    for cell, _, source in answers:
+        first.setdefault(exercises.exercise_of(cell), (cell, source))
+    numbered = list(enumerate(reversed(first.values())))
+    bits = range((len(first) - 1).bit_length())
+    chosen = [dict(answer for k, answer in numbered if k >> b & 1) for b in bits]
+    return {f"wrong in {', '.join(sorted(one))}": one for one in chosen}
+
+
+def test_of_two_exercises_the_earlier_one_alone_is_wrong_somewhere():
+    tasks = [f"ex{k}" for k in range(1, 9)]
+    variants = together([(name, what, "") for name in tasks for what in "ab"]).values()
+    assert len(variants) == 3
+    for k, late in enumerate(tasks):
+        for early in tasks[:k]:
+            assert any(early in one and late not in one for one in variants)
+
+
+@functools.cache
+def runner() -> subprocess.Popen:
+    """exercise_runner.py, waiting for jobs on a machine like Colab."""
+    folder = tempfile.TemporaryDirectory(prefix="exercises-")
+    environment = colab.machine(Path(folder.name))
+    environment |= {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+    script = str(ROOT / "tests" / "exercise_runner.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = subprocess.Popen(
+        [sys.executable, script], env=environment, start_new_session=True, **pipes
+    )
+    atexit.register(folder.cleanup)
+    atexit.register(os.killpg, started.pid, signal.SIGKILL)  # and all of its forks
+    return started
+
+
+def code(notebook) -> list[dict]:
+    """The code cells, as the runner wants them."""
+    return [
+        {"id": cell.id, "source": cell.source, "test": kind(cell) == "test"}
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
-    job = {"cells": cells, "variants": variants, "seconds": CELL_SECONDS, "jobs": 2}
-    job["last"] = last_cells(cells, variants)
+
+
+def run_variants(notebook, variants: dict[str, dict], folder: Path, last=None) -> dict:
+    """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
+    (folder / "content").mkdir()
+    job = {"cells": code(notebook), "variants": variants, "last": last or {}}
+    job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}
+    # A worker of xdist has a core to itself; this process and one child share it.
+    job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
+    job["seconds"] = CELL_SECONDS
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-    script = str(ROOT / "tests" / "exercise_runner.py")
-    subprocess.run(
-        [
-            sys.executable,
-            script,
-            str(folder / "job.json"),
-            str(folder / "results.json"),
-        ],
-        cwd=exercises.MASTERS,
-        env=environment,
-        check=True,
-        timeout=300,
-    )
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    for name, last in job["last"].items():  # what it cannot touch went as it went
-        rest = [c["id"] for c in cells[last + 1 :] if c["id"] in results[""]["passed"]]
-        results[name].get("passed", []).extend(rest)
-    return results
+    print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
+    assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
+    return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 
 
 def scores(notebook, passed: list[str]) -> dict[str, float]:
@@ -166,7 +270,7 @@ def scores(notebook, passed: list[str]) -> dict[str, float]:
 
 def full_marks(notebook) -> dict[str, float]:
     """Points that the tests can give, by exercise (written answers left out)."""
-    tests = [cell.id for cell in notebook.cells if exercises.kind(cell) == "test"]
+    tests = [cell.id for cell in notebook.cells if kind(cell) == "test"]
     return scores(notebook, tests)
 
 
@@ -179,11 +283,8 @@ def test_master_has_the_format(slug):
 def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     notebook = read(slug)
     answers = wrong_answers(slug)
-    sources = {
-        c.id: c.source for c in notebook.cells if exercises.kind(c) == "solution"
-    }
+    sources = {c.id: c.source for c in notebook.cells if kind(c) == "solution"}
     for cell, what, source in answers:
-        assert cell in sources, f"'{cell}: {what}' replaces no solution cell"
         assert source != sources[cell].strip(), f"'{cell}: {what}' is the solution"
         compile(source, f"{cell}: {what}", "exec")
     titles = [(cell, what) for cell, what, _ in answers]
@@ -194,25 +295,30 @@ def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     assert not few, f"fewer than three wrong answers for {', '.join(few)}"
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.slow
+@pytest.mark.parametrize("slug", SLUGS[::-1])  # the longest first
 def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     """Solved, empty and every wrong answer; all complaints are listed."""
-    notebook = read(slug)
+    notebook, answers = read(slug), wrong_answers(slug)
     full = full_marks(notebook)
     variants = {"empty copy": {}}
     for cell in notebook.cells:
-        if exercises.kind(cell) == "solution":
+        if kind(cell) == "solution":
             variants["empty copy"][cell.id] = exercises.student_source(cell)
-    answers = wrong_answers(slug)
+    variants |= together(answers)
     variants |= {f"{cell}: {what}": {cell: source} for cell, what, source in answers}
-    results = run_variants(notebook, variants, tmp_path)
+    last = last_cells(code(notebook), answers)
+    results = run_variants(notebook, variants, tmp_path, last)
 
     complaints = []
     solved = results.pop("")
     for cell, error in solved["errors"].items():
         complaints.append(f"the solved master fails in {cell}: {error}")
-    if solved["slowest"] > SLOWEST:
-        complaints.append(f"a cell of the solution takes {solved['slowest']:.0f} s")
+    for cell in solved["noisy"]:
+        complaints.append(f"the solved master writes to stderr in {cell}")
+    for cell, seconds in solved["seconds"].items():
+        if seconds > SLOWEST:
+            complaints.append(f"cell {cell} of the solution takes {seconds:.0f} s")
     empty = results.pop("empty copy")
     for cell in empty.get("passed", ["(it died)"]):
         complaints.append(f"an empty copy passes {cell}")
@@ -220,11 +326,11 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
         if "died" in result:
             complaints.append(f"'{name}' ends the process")
             continue
-        mine = exercises.exercise_of(name.split(":")[0])
+        mine = {exercises.exercise_of(cell) for cell in variants[name]}
         for exercise, got in scores(notebook, result["passed"]).items():
-            if exercise == mine and got >= full[exercise]:
+            if exercise in mine and got >= full[exercise]:
                 complaints.append(f"'{name}' is not noticed")
-            elif exercise != mine and got < full[exercise]:
+            elif exercise not in mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
     assert not complaints, "\n".join(complaints)

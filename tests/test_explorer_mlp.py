@@ -5,9 +5,9 @@ import pytest
 from test_explorers import state
 
 from utils import mlp
-from utils.explorers.mlp import MLPExplorer, network_figure
+from utils.explorers.mlp import MLPExplorer
+from utils.figures import mlp as figures
 
-HIDDEN = [name for name in mlp.ACTIVATIONS if name != "maxout"]
 NEXT = ".mlp-next"
 
 
@@ -97,8 +97,8 @@ def test_all_activations_as_python(page, loss):
     page.get_by_label("error E").select_option(loss)
     choice = page.get_by_label("activation h")
     options = choice.locator("option").evaluate_all("all => all.map(o => o.value)")
-    assert sorted(options) == sorted(HIDDEN)
-    for name in HIDDEN:
+    assert sorted(options) == sorted(mlp.ACTIVATIONS)
+    for name in mlp.ACTIVATIONS:
         choice.select_option(name)
         assert state(page)["activation"] == name
         assert_as_python(page)
@@ -228,19 +228,15 @@ def test_removes_itself(page):
 
 
 def test_figure_says_what_the_network_holds():
-    with pytest.raises(ValueError, match="been through forward"):
-        network_figure(mlp.MLP([2, 3, 2]))
-    net, x, d = mlp.worked_example()
-    net.forward(x)
-    with pytest.raises(ValueError, match="been through backward"):
-        network_figure(net, show="gradients")
-    with pytest.raises(ValueError, match="show must be weights or gradients"):
-        network_figure(net, show="delta")
-    net.backward(d)
-    figure = network_figure(net, show="gradients")
+    net, _, _ = mlp.worked_example()
+    figure = figures.network(net.grad_weights, net.a, net.z, net.delta)
     said = {text.get_text() for text in figure.axes[0].texts}
     for number in [*net.z[1][0], *net.grad_weights[0].ravel()]:
         assert written(number) in said
     assert rf"$\delta$ {written(net.delta[0][0, 2])}" in said
-    with pytest.raises(ValueError, match=r"sizes \[2, 3, 2\], got \[2, 4, 2\]"):
-        network_figure(mlp.MLP([2, 4, 2]))
+    figure = figures.network(net.weights, net.a, net.z)
+    assert not any("delta" in text.get_text() for text in figure.axes[0].texts)
+    net = mlp.MLP([2, 4, 2], "tanh")
+    net.forward(np.zeros((1, 2)))
+    with pytest.raises(ValueError, match="2-3-2 network"):
+        figures.network(net.weights, net.a, net.z)

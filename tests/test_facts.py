@@ -82,7 +82,7 @@ def test_wrong_entries_fail(says, value, message):
 
 
 def test_what_cannot_be_computed_is_told_with_its_source():
-    with pytest.raises(FactError, match="1 / 0 raises ZeroDivisionError"):
+    with pytest.raises(FactError, match="lambda: 1 / 0\\) raises ZeroDivisionError"):
         check("{} weights", lambda: 1 / 0)
     with pytest.raises(TypeError, match="must be a function, got 12"):
         computed("{} weights", 12)
@@ -116,7 +116,7 @@ def test_malformed_ledger(source, message, tmp_path):
 
 
 def test_an_entry_says_where_its_numbers_come_from():
-    assert computed("{}", lambda: 3 + 4).origin.endswith("lambda: 3 + 4).origin")
+    assert "lambda: 3 + 4" in computed("{}", lambda: 3 + 4).origin
     assert cited("In 1943", "mcculloch1943").origin == "mcculloch1943"
     assert ledger.computed("{}", len).value is len
 

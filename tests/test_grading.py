@@ -313,7 +313,6 @@ def command(script: str, *arguments, **environment):
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        timeout=600,
     )
 
 
@@ -439,6 +438,7 @@ def table(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SLUGS, reason="there are no exercises yet")
 def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     """Real nbgrader against the fast runner, and everything around it."""
@@ -447,7 +447,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     folder.mkdir()
     expected = make_class(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    run = [folder, out, "--timeout", "15"]
+    run = [folder, out, "--timeout", "10"]
     done = command("grade.py", *run, "--again", SECRET="do not leak")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
@@ -511,31 +511,33 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     assert table(out / "written.csv") == answers
 
 
-@pytest.mark.parametrize("slug", SLUGS)
-def test_student_copies_are_those_of_nbgrader(slug, tmp_path):
+@pytest.mark.slow
+def test_student_copies_are_those_of_nbgrader(tmp_path):
     """The cuts that the tests make are nbgrader's, cell for cell."""
     need_environment()
     script = (
-        "import sys; from pathlib import Path; from book.tools import exercises; "
-        "exercises.assemble(sys.argv[1], Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from book.tools import exercises\n"
+        "for slug in sys.argv[2:]: exercises.assemble(slug, Path(sys.argv[1], slug))"
     )
     python = exercises.ENVIRONMENT / "bin" / "python"
-    folder = str(tmp_path / "course")
     bin_first = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     subprocess.run(
-        [str(python), "-c", script, slug, folder],
+        [str(python), "-c", script, str(tmp_path), *SLUGS],
         cwd=ROOT,
         check=True,
         env=os.environ | {"PATH": bin_first},
     )
-    path = tmp_path / "course" / "release" / slug / f"{slug}.ipynb"
-    copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
-    master = read(slug)
-    for given, ours in zip(copied.cells, master.cells, strict=True):
-        assert (given.id, given.source) == (ours.id, exercises.student_source(ours))
-    assert exercises.check_student(copied, master) == []
+    for slug in SLUGS:
+        path = tmp_path / slug / "release" / slug / f"{slug}.ipynb"
+        copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        master = read(slug)
+        for given, ours in zip(copied.cells, master.cells, strict=True):
+            want = (ours.id, exercises.student_source(ours))
+            assert (given.id, given.source) == want, slug
+        assert exercises.check_student(copied, master) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SLUGS, reason="there are no exercises yet")
 def test_exercises_are_written_once():
     need_environment()

@@ -58,7 +58,7 @@ def test_one_slug_names_all_parts_of_a_chapter(chapter):
     parts = [
         f"chapters/{chapter.slug}.ipynb",
         f"exercises/{chapter.slug}.ipynb",
-        f"tests/wrong_answers/{chapter.slug}.py",
+        f"tests/wrong_answers/{chapter.slug}.diff",
         f"book/facts/{chapter.slug}.py",
         f"utils/{chapter.module}.py",
         f"utils/figures/{chapter.module}.py",
@@ -114,7 +114,11 @@ def course_imports(source: str) -> set[str]:
 
 
 # A second module of a chapter counts as its first.
-BELONGS_TO = {"numpy_cnn": "pooling"}
+BELONGS_TO = {
+    "normalization": "generalization",
+    "numpy_cnn": "pooling",
+    "penalties": "generalization",
+}
 # What stands above the chapters' modules, each floor above those before it.
 UPPER_FLOORS = ["dissection", "zoo", "figures", "explorers", "experiments"]
 
@@ -375,6 +379,29 @@ def test_code_is_formatted_and_linted():
             text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scripts() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".js"]
+
+
+def test_scripts_are_linted():
+    linter = Path(sys.executable).with_name("oxlint")
+    command = [linter, "--quiet", "--config", ROOT / ".oxlintrc.json", *scripts()]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_linter_sees_through_imports(tmp_path):
+    """A name that hides an imported one is found, as files are not joined for it."""
+    (tmp_path / "common.js").write_text("export function place() {}\n")
+    text = 'import { place } from "./common.js";\nexport const f = (place) => place;\n'
+    (tmp_path / "own.js").write_text(text + "place();\n")
+    linter = Path(sys.executable).with_name("oxlint")
+    command = [linter, "--config", ROOT / ".oxlintrc.json", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no-shadow" in done.stdout
 
 
 # ------------------------------------------------------------- the commands

@@ -2,15 +2,13 @@
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from book.tools import outputs
 
-WIDGET = """\
-import ipywidgets
-unseen = ipywidgets.IntSlider()
-box = ipywidgets.HBox([ipywidgets.IntSlider(value=3), ipywidgets.Label("three")])
-box"""
+EXPLORER = """\
+from utils.explorers.perceptron import PerceptronExplorer
+PerceptronExplorer()"""
 
 
 def write(path, *sources, **metadata):
@@ -20,8 +18,9 @@ def write(path, *sources, **metadata):
     return path
 
 
-def test_twice_the_same_bytes(tmp_path):
-    path = write(tmp_path / "a.ipynb", "print(1 + 1)", WIDGET, "box", accelerator="GPU")
+def test_twice_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(outputs.ROOT))
+    path = write(tmp_path / "a.ipynb", "print(1 + 1)", EXPLORER, accelerator="GPU")
     assert outputs.main([str(path)]) == 0
     first = path.read_bytes()
     assert outputs.main([str(path)]) == 0
@@ -29,24 +28,19 @@ def test_twice_the_same_bytes(tmp_path):
     assert first.endswith(b"}\n")
 
     notebook = nbformat.read(path, as_version=4)
-    assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2, 3]
+    assert [c.get("execution_count") for c in notebook.cells] == [None, 1, 2]
     assert notebook.cells[1].outputs[0].text == "2\n"
     assert all(c.metadata == {} for c in notebook.cells)
     assert notebook.metadata.accelerator == "GPU"
     assert notebook.metadata.kernelspec == outputs.KERNELSPEC
     assert "version" not in notebook.metadata.language_info
-    # Shown twice, kept once; what is not shown is not kept; references hold.
-    views = [c.outputs[0].data[outputs.VIEW].model_id for c in notebook.cells[2:]]
-    state = notebook.metadata.widgets[outputs.STATE].state
-    assert views[0] == views[1]
-    kinds = sorted(m.model_name for m in state.values())
-    assert kinds.count("IntSliderModel") == 1
-    assert "LabelModel" in kinds
-    box = state[views[0]].state
-    assert [state[c[10:]].model_name for c in box.children] == [
-        "IntSliderModel",
-        "LabelModel",
-    ]
+    # What shows an explorer without a kernel, and nothing of this run's.
+    data = notebook.cells[2].outputs[0].data
+    assert set(data) == {outputs.SAVED, "image/svg+xml", "text/plain"}
+    kind = "utils.explorers.perceptron.PerceptronExplorer"
+    assert data[outputs.SAVED]["explorer"] == kind
+    assert "widgets" not in notebook.metadata
+    assert b"export default" not in first
 
 
 @pytest.mark.parametrize(
@@ -54,7 +48,10 @@ def test_twice_the_same_bytes(tmp_path):
     [
         ("import sys\nprint('oops', file=sys.stderr)", "'cell-0' writes to stderr"),
         ("raise KeyError('gone')", "KeyError"),
-        ("import ipywidgets\nipywidgets.FloatProgress()", "shows a progress bar"),
+        (
+            "import ipywidgets\nipywidgets.FloatProgress()",
+            "no explorer, such as a progress bar",
+        ),
     ],
 )
 def test_a_faulty_notebook_is_reported_and_left_alone(tmp_path, source, message):
@@ -81,13 +78,6 @@ def test_times_stay_as_they_were(tmp_path):
     path.write_bytes(before.replace(b"f'took", b"f'in all"))
     assert outputs.rewrite(path).endswith("outputs changed")
     assert b'"in all ' in path.read_bytes()
-
-
-def test_a_widget_without_a_state_is_refused():
-    output = new_output("display_data", {outputs.VIEW: {"model_id": "gone"}})
-    cell = new_code_cell("w", id="w", outputs=[output])
-    with pytest.raises(outputs.OutputError, match="'w' shows a widget without a state"):
-        outputs.normalise(new_notebook(cells=[cell]))
 
 
 def test_failure_is_the_exit_status(tmp_path, capsys):

@@ -4,7 +4,9 @@ import dataclasses
 import hashlib
 import io
 import json
+import sys
 import tarfile
+import types
 
 import matplotlib.pyplot as plt
 import pytest
@@ -12,8 +14,6 @@ import pytest
 from book.site import figures, formulas, notebooks
 from book.tools import browser, vendor
 from utils import plotting
-
-VIEW, STATE = notebooks.VIEW, notebooks.STATE
 
 
 @pytest.fixture
@@ -91,59 +91,57 @@ def test_coordinates_are_rounded_and_the_rest_is_not():
 # ------------------------------------------------------------ explorers
 
 
-def saved_notebook(state=None, **extra):
-    bundle = {
-        VIEW: {"model_id": "m1"},
-        "image/svg+xml": '<svg viewBox="0 0 2 1"><title>Still.</title></svg>',
-        "text/plain": "A sentence.",
-    }
-    state = state or {"_esm": "export default {}", "_css": ".a{}", "value": 3}
-    model = {"model_name": "AnyModel", "state": state | {"layout": "IPY_x"}, **extra}
-    return {
-        "metadata": {"widgets": {STATE: {"state": {"m1": model}}}},
-        "cells": [
-            {"cell_type": "markdown", "source": "Text"},
-            {"cell_type": "code", "outputs": [{"data": dict(bundle)}]},
-            {"cell_type": "code", "outputs": [{"data": dict(bundle)}]},
-        ],
-    }
+@pytest.fixture
+def prepared(monkeypatch):
+    """A function: the HTML of two outputs that show a made-up explorer's `state`."""
+    made_up = types.ModuleType("made_up")
+    monkeypatch.setitem(sys.modules, "made_up", made_up)
+
+    def prepare(esm="export default {}", css=".a{}"):
+        made_up.MadeUp = type("MadeUp", (), {"_esm": esm, "_css": css})
+        bundle = {
+            notebooks.EXPLORER: {"explorer": "made_up.MadeUp", "state": {"value": 3}},
+            "image/svg+xml": '<svg viewBox="0 0 2 1"><title>Still.</title></svg>',
+            "text/plain": "A sentence.",
+        }
+        cell = {"cell_type": "code", "source": "x", "metadata": {}}
+        cells = [cell | {"outputs": [{"data": dict(bundle)}]} for _ in range(2)]
+        text, _ = notebooks.prepare(json.dumps({"cells": cells}), "files")
+        cells = json.loads(text)["cells"]
+        return [cell["outputs"][0]["data"]["text/html"] for cell in cells]
+
+    return prepare
 
 
-def prepared(notebook):
-    text, _ = notebooks.prepare(json.dumps(notebook), "files")
-    notebook = json.loads(text)
-    assert "widgets" not in notebook["metadata"], "no widget manager would be loaded"
-    return [cell["outputs"][0]["data"]["text/html"] for cell in notebook["cells"][1:]]
-
-
-def test_explorer_brings_still_sentence_and_state():
-    first, second = prepared(saved_notebook())
+def test_explorer_brings_still_sentence_and_state(prepared):
+    first, second = prepared()
     assert 'aria-label="Still."' in first
     assert '<p class="explorer-sentence">A sentence.</p>' in first
     assert '"state":{"value":3}' in first
-    assert "IPY_" not in first
     assert "export default" in first
     assert "export default" not in second, "the module is on the page once"
 
 
-def test_code_cannot_end_its_own_element():
-    esm = "const a = '</script><b>'; export default {}"
-    first, _ = prepared(saved_notebook({"_esm": esm}))
+def test_code_cannot_end_its_own_element(prepared):
+    first, _ = prepared("const a = '</script><b>'; export default {}")
     assert "</script><b>" not in first
     assert "\\u003c/script>" in first
 
 
-def test_buffers_of_an_explorer_are_kept():
-    buffers = [{"path": ["data"], "encoding": "base64", "data": "AAA="}]
-    first, _ = prepared(saved_notebook(buffers=buffers))
-    assert '"AAA="' in first
+# ------------------------------------------------------------ folded code
 
 
-def test_explorer_without_state_is_an_error():
-    notebook = saved_notebook()
-    notebook["metadata"] = {}
-    with pytest.raises(ValueError, match="make outputs"):
-        prepared(notebook)
+def test_a_fold_says_what_it_hides():
+    source = "# @title Draw the loss\nfig = draw(x)"
+    cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["hide-input"]}}
+    notebooks.label_fold(cell)
+    assert cell["source"] == "fig = draw(x)"
+    said = cell["metadata"]["mystnb"]
+    assert said["code_prompt_show"] == "Show the code: draw the loss"
+    for source in ("x = 1", "# a @title"):
+        plain = {"cell_type": "code", "source": source, "metadata": {}}
+        notebooks.label_fold(plain)
+        assert plain == {"cell_type": "code", "source": source, "metadata": {}}
 
 
 # ------------------------------------------------------------ fetched packages

@@ -6,7 +6,8 @@ They stand at the doors, not in inner functions:
                                     checked_choice, checked_pair
     arrays of the NumPy chapters    checked_floats, checked_batch, checked_finite,
                                     checked_same_shape, checked_labels
-    fit, evaluate, predict          checked_examples, checked_inputs, checked_labels
+    the perceptron and the MLP      checked_examples, checked_rows, checked_targets
+    fit, evaluate, predict          checked_dataset, checked_inputs, checked_labels
     images of one network           checked_images
 
 NumPy and torch raise by themselves where shapes or types do not go together. What is
@@ -78,7 +79,7 @@ def checked_images(images, *shapes, advice=""):
 # ------------------------------------------------------------ examples to learn from
 
 
-def checked_examples(name, data):
+def checked_dataset(name, data):
     """`data` if it is a pair, of images and labels, or a ValueError."""
     if not (isinstance(data, tuple | list) and len(data) == 2):
         raise ValueError(
@@ -196,6 +197,69 @@ def checked_same_shape(name_a, a, name_b, b):
             f"got {a.shape} and {b.shape}"
         )
     return a, b
+
+
+def checked_examples(X, y):
+    """Examples X (N, D) as floats and their classes y (N,), 0 or 1, as whole numbers.
+
+    Raises:
+        ValueError: another shape, NaN or infinity in X, a class that is not 0 or 1.
+    """
+    X, y = np.asarray(X, dtype=float), np.asarray(y)
+    if X.ndim != 2 or X.size == 0:
+        raise ValueError(f"X must have shape (N, D) and hold examples, got {X.shape}")
+    if y.shape != (len(X),):
+        raise ValueError(f"y must have shape ({len(X)},) to fit X, got {y.shape}")
+    if not np.isin(y, [0, 1]).all():
+        raise ValueError(f"y must hold only 0 and 1, got {np.unique(y)}")
+    return checked_finite("X", X), y.astype(int)
+
+
+def checked_rows(name, X, width) -> np.ndarray:
+    """Examples X (N, width) as floats, one a row, or a ValueError."""
+    X = np.asarray(X)
+    if X.dtype == np.uint8:
+        raise ValueError(f"{name} must be floating, such as pixels / 255, got uint8")
+    X = X.astype(float)
+    if X.ndim != 2 or X.shape[1] != width or len(X) == 0:
+        raise ValueError(
+            f"{name} must have shape (N, {width}), an example a row, got {X.shape}"
+        )
+    return checked_finite(name, X)
+
+
+def checked_targets(targets, n, k, probabilities=False) -> np.ndarray:
+    """Labels (n,) from 0 to k - 1, or desired outputs (n, k) as floats.
+
+    Args:
+        targets: either of them.
+        n, k: how many examples and classes.
+        probabilities: whether rows of desired outputs must be probabilities.
+
+    Raises:
+        ValueError: anything else.
+    """
+    targets = np.asarray(targets)
+    if targets.shape == (n,) and targets.dtype.kind in "iu":
+        if targets.min() < 0 or targets.max() >= k:
+            raise ValueError(
+                f"targets must be labels from 0 to {k - 1}, "
+                f"got {targets.min()} to {targets.max()}"
+            )
+        return targets
+    if targets.shape != (n, k):
+        raise ValueError(
+            f"targets must be whole-number labels of shape ({n},) or desired outputs "
+            f"of shape ({n}, {k}), got {targets.dtype} {targets.shape}"
+        )
+    targets = checked_finite("targets", targets.astype(float))
+    wrong = (targets < 0).any(axis=1) | (abs(targets.sum(axis=1) - 1) > 1e-5)
+    if probabilities and wrong.any():
+        raise ValueError(
+            "targets must be probabilities, each row >= 0 with sum 1, "
+            f"got a row {targets[wrong][0]}"
+        )
+    return targets
 
 
 def checked_positive(name, value):

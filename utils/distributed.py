@@ -113,7 +113,8 @@ def share(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
 
     The parts may differ by a row. With these weights, the mean over the processes of
     their means is the mean over all rows. As all have to take part in every step, a
-    process for which no row is left takes the first, with weight 0.
+    process for which no row is left takes the first, with weight 0 (which batch
+    normalisation on GPUs counts twice).
     """
     mine = rows.tensor_split(world_size())[rank()]
     if len(mine) == 0:

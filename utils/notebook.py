@@ -6,8 +6,7 @@ import inspect
 import subprocess
 import sys
 import textwrap
-
-from IPython.display import Markdown
+from pathlib import Path
 
 from utils import plotting
 
@@ -21,6 +20,11 @@ SMALL_PACKAGES = {
     "psygnal": "psygnal",
     "tqdm": "tqdm",
 }
+
+
+# Raised, here and in book/tools/setup_cell.txt, when a notebook begins to need what an
+# older clone beside it would not have.
+EDITION = 2
 
 
 def on_colab() -> bool:
@@ -38,15 +42,19 @@ def missing_packages() -> list[str]:
 
 
 def setup() -> None:
-    """Prepare the kernel for a notebook of the book; prints nothing when all is well.
+    """Prepare the kernel for a notebook of the book; quiet when all is well.
 
-    Sets the figure style. On Colab it also installs the small packages that are
+    Sets the figure style. Where the notebook lies outside the course whose code it
+    uses, that is said. On Colab it also installs the small packages that are
     missing, without their dependencies, so that nothing that Colab ships is replaced.
 
     Raises:
         ModuleNotFoundError: a package is missing and cannot be installed.
     """
     plotting.use_style()
+    course, here = Path(__file__).parents[1], Path.cwd()
+    if here not in (course, *(course / name for name in ("chapters", "exercises"))):
+        print(f"This notebook uses the course in {course}")
     missing = missing_packages()
     if missing and on_colab():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
@@ -60,13 +68,26 @@ def setup() -> None:
         )
 
 
-def source(*objects) -> Markdown:
+class Source:
+    """Code to look at, the last value of a cell; see `source`."""
+
+    def __init__(self, pieces: list[str]):
+        self.pieces = pieces
+
+    def __repr__(self) -> str:
+        return "\n\n\n".join(self.pieces)
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(f"```python\n{piece}\n```" for piece in self.pieces)
+
+
+def source(*objects) -> Source:
     """The current code of functions and classes of `utils`, shown as an output.
 
     For what a reader wants to see and a chapter does not teach. Docstrings are left
     out; comments stay.
     """
-    return Markdown("\n\n".join(f"```python\n{_code(thing)}\n```" for thing in objects))
+    return Source([_code(thing) for thing in objects])
 
 
 def _code(thing) -> str:

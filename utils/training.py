@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from utils import distributed
 from utils.checking import (
-    checked_examples,
+    checked_dataset,
     checked_inputs,
     checked_labels,
     checked_whole,
@@ -464,7 +464,7 @@ def _checked_images(name, images, model) -> torch.Tensor:
 
 def _checked_data(name, data, model) -> tuple[torch.Tensor, torch.Tensor]:
     """Images (N, ...) and labels (N,) that fit the model, beside its parameters."""
-    images, labels = checked_examples(name, data)
+    images, labels = checked_dataset(name, data)
     x = _checked_images(name, images, model)
     logits = trial_run(model, x[:1])
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:

@@ -68,7 +68,7 @@ FACTS = [
         "novikoff1962",
     ),
     computed(
-        "For our six points the two ends meet at {:.0f}",
+        "For our six points the two ends of (1.5) meet at {:.0f} mistakes",
         lambda: (
             lambda X, y: perceptron.novikoff_bound(np.column_stack([X, np.ones(6)]), y)
         )(*perceptron.EXAMPLES["six points"]),

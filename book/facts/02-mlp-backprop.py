@@ -23,14 +23,14 @@ FACTS = [
         ][0],
     ),
     computed(
-        r"$\delta_1 = {:.3f} - {:g} = {:.3f}$",
+        r"$\delta^{{(2)}}_1 = {:.3f} - {:g} = {:.3f}$",
         lambda: [
             (net.z[2][0, 0], d[0, 0], net.delta[1][0, 0])
             for net, x, d in [mlp.worked_example()]
         ][0],
     ),
     computed(
-        r"$\delta_2 = {:.3f} - {:g} = {:.3f}$",
+        r"$\delta^{{(2)}}_2 = {:.3f} - {:g} = {:.3f}$",
         lambda: [
             (net.z[2][0, 1], d[0, 1], net.delta[1][0, 1])
             for net, x, d in [mlp.worked_example()]
@@ -52,7 +52,7 @@ FACTS = [
         ][0],
     ),
     computed(
-        r"so its own δ is ${:.3f} \cdot {:.3f} = {:.3f}$",
+        r"so $\delta^{{(1)}}_1 = {:.3f} \cdot {:.3f} = {:.3f}$",
         lambda: [
             (
                 mlp.tanh_derivative(net.a[0][0, 0]),

@@ -1,9 +1,17 @@
 """Where the numbers of chapter 7 come from."""
 
 import numpy as np
+import torch
 
 from book.facts import computed
 from utils import generalization
+
+
+def smoothed():
+    """What the right class and any other should get, of ten, at 0.1."""
+    targets = generalization.smooth_labels(torch.tensor([0]), 10, 0.1)
+    return targets[0, :2].tolist()
+
 
 FACTS = [
     computed(
@@ -14,10 +22,10 @@ FACTS = [
     computed(
         r"With ten classes and $\alpha = 1/{}$ the right class should get "
         r"${:.2f}$ and every other ${:.2f}$",
-        lambda: ((10, *generalization.smooth_labels([0], 10, 0.1)[0, :2].tolist())),
+        lambda: (10, *smoothed()),
     ),
     computed(
         r"the right one exceeds the others by $\ln {:.0f}$",
-        lambda: np.divide(*generalization.smooth_labels([0], 10, 0.1)[0, :2].tolist()),
+        lambda: np.divide(*smoothed()),
     ),
 ]

@@ -3,7 +3,8 @@
 import math
 
 from book.facts import cited, computed
-from utils import counting, experiments, inception, records
+from utils import counting, inception, records
+from utils.experiments import runner
 
 FACTS = [
     cited(
@@ -224,7 +225,7 @@ FACTS = [
     ),
     computed(
         "on the same {} training images",
-        lambda: experiments.PROBED,
+        lambda: runner.PROBED,
     ),
     computed(
         r"With heads the network makes {} errors, without them {}, and with "

@@ -4,6 +4,7 @@ import numpy as np
 
 from book.facts import cited, computed
 from utils import counting, experiments, records, resnet
+from utils.experiments import runner
 
 FACTS = [
     cited(
@@ -273,7 +274,7 @@ FACTS = [
     ),
     computed(
         "on the same {} training images",
-        lambda: experiments.PROBED,
+        lambda: runner.PROBED,
     ),
     computed(
         "after the last, for {} layers",

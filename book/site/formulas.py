@@ -1,4 +1,9 @@
-"""Formulas drawn at build time by KaTeX, so that a page needs no script for them."""
+"""Formulas drawn at build time by KaTeX, so that a page needs no script for them.
+
+Why not sphinxcontrib-katex (0.9.11 was tried): it connects to its Node process when the
+socket is bound and not yet listening, and a build on a busy machine then ends with
+"Connection refused"; it counts seconds; and it leaves a formula's TeX in the page.
+"""
 
 import json
 import re

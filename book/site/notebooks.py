@@ -7,14 +7,13 @@ does the copy that the reader downloads.
 import base64
 import hashlib
 import html
+import importlib
 import json
+import re
 
 from book.site import figures
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
-# Parts of a widget's state that only a kernel needs.
-FOR_THE_KERNEL = ("layout", "tabbable", "tooltip", "style")
+EXPLORER = "application/vnd.book.explorer+json"
 PNG = "image/png"
 SVG = "image/svg+xml"
 
@@ -39,8 +38,6 @@ class Page:
     """
 
     def __init__(self, notebook: dict, to_files: str):
-        widgets = notebook.get("metadata", {}).pop("widgets", {})
-        self.state = widgets.get(STATE, {}).get("state", {})
         self.to_files = to_files
         self.files = {}
         self.count = 0
@@ -69,29 +66,16 @@ class Page:
         kind = "application/json"
         return key, f'<script type="{kind}" id="{key}">{embed(text)}</script>'
 
-    def explorer(self, view: dict, data: dict, still: str, sentence: str) -> str:
+    def explorer(self, saved: dict, still: str, sentence: str) -> str:
         """Still picture and sentence, and what mount.js needs to bring it alive."""
-        model = self.state.get(view["model_id"])
-        if model is None:
-            raise ValueError(
-                "an explorer's state is not saved in the notebook: run "
-                "'make outputs' so that it is executed and saved again"
-            )
-        state = dict(model["state"])
-        esm, css = state.pop("_esm"), state.pop("_css", "")
-        saved = {
-            key: value
-            for key, value in state.items()
-            if not key.startswith("_") and key not in FOR_THE_KERNEL
-        }
-        code, code_element = self.source("esm", esm)
+        module, _, name = saved["explorer"].rpartition(".")
+        kind = getattr(importlib.import_module(module), name)
+        code, code_element = self.source("esm", str(kind._esm))
         parts = [code_element]
-        payload = {"esm": code, "state": saved}
-        if css:
+        payload = {"esm": code, "state": saved["state"]}
+        if css := str(kind._css):
             payload["css"], style_element = self.source("css", css)
             parts.append(style_element)
-        if model.get("buffers"):
-            payload["buffers"] = model["buffers"]
         return (
             '<div class="explorer"><div class="explorer-still">'
             f'{still}<p class="explorer-sentence">{html.escape(sentence)}</p></div>'
@@ -110,10 +94,27 @@ class Page:
         elif PNG in data:
             alt = (metadata.get(PNG) or {}).get("alt") or plain
             still = self.picture(text_of(data[PNG]), alt)
-        if VIEW in data:
+        if EXPLORER in data:
             sentence = " ".join(plain.split())
-            return self.explorer(data[VIEW], data, still or "", sentence)
+            return self.explorer(data[EXPLORER], still or "", sentence)
         return still
+
+
+def label_fold(cell: dict) -> None:
+    """Let the fold of a cell say what its first line, "# @title …", says.
+
+    That line is how Colab titles a form; on the site it stands on the button.
+    """
+    title = re.match(r"# *@title (.+)\n?", text_of(cell["source"]))
+    if title and cell["cell_type"] == "code":
+        words = title[1].strip()
+        if words[1:2].islower():
+            words = words[0].lower() + words[1:]
+        cell["source"] = text_of(cell["source"])[title.end() :]
+        cell["metadata"]["mystnb"] = {
+            "code_prompt_show": f"Show the code: {words}",
+            "code_prompt_hide": f"Hide the code: {words}",
+        }
 
 
 def prepare(source: str, to_files: str) -> tuple[str, dict]:
@@ -126,6 +127,7 @@ def prepare(source: str, to_files: str) -> tuple[str, dict]:
     notebook = json.loads(source)
     page = Page(notebook, to_files)
     for cell in notebook["cells"]:
+        label_fold(cell)
         for output in cell.get("outputs", []):
             data = output.get("data")
             if data is None:

@@ -6,9 +6,10 @@
 Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a time.
 A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
-normalised: widget identifiers, the kernel's versions, how text was cut into pieces.
+normalised: the kernel's versions, how text was cut into pieces.
 Times that a cell with the tag nbval-ignore-output prints stay as they were; to take
-them anew, clear the output of that cell first.
+them anew, clear the output of that cell first. The tables of chapters in README.md and
+book/intro.md are written, too.
 """
 
 import argparse
@@ -17,7 +18,6 @@ import os
 import re
 import sys
 import time
-import uuid
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -27,8 +27,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat.v4 import new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools import contents  # noqa: E402
+
 VIEW = "application/vnd.jupyter.widget-view+json"
-STATE = "application/vnd.jupyter.widget-state+json"
+SAVED = "application/vnd.book.explorer+json"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {
     "file_extension": ".py",
@@ -71,77 +75,30 @@ def execute(path: Path) -> nbformat.NotebookNode:
 def normalise(notebook: nbformat.NotebookNode) -> None:
     """Make the outputs of `notebook` depend on nothing but its code.
 
+    Of an explorer stay its name and state, its still picture and its sentence: what
+    shows it with a kernel is made when the cell runs.
+
     Raises:
-        OutputError: something on stderr, or a progress bar, whose times would differ.
+        OutputError: something on stderr, or another widget, such as a progress bar.
     """
-    widgets = notebook.metadata.get("widgets", {}).get(STATE, {})
-    state = widgets.get("state", {})
-    names = {}  # model id of this run -> the same in every run
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
         cell.metadata.pop("execution", None)
-        shown = 0
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
                 raise OutputError(f"cell '{cell.id}' writes to stderr:\n{output.text}")
-            view = output.get("data", {}).get(VIEW)
-            if view is None:
-                continue
-            for model in reachable(view["model_id"], state):
-                if "Progress" in state[model].get("model_name", ""):
+            data = output.get("data", {})
+            if data.pop(VIEW, None) is not None:
+                if SAVED not in data:
                     raise OutputError(
-                        f"cell '{cell.id}' shows a progress bar, whose times differ "
-                        "from run to run: switch it off in the notebook"
+                        f"cell '{cell.id}' shows a widget that is no explorer, such as "
+                        "a progress bar: switch it off in the notebook"
                     )
-                if model not in names:
-                    names[model] = stable_id(cell.id, shown)
-                    shown += 1
-            if view["model_id"] not in names:
-                raise OutputError(f"cell '{cell.id}' shows a widget without a state")
-            view["model_id"] = names[view["model_id"]]
+                output.metadata.pop(VIEW, None)
     notebook.metadata.pop("widgets", None)
-    if names:
-        kept = {new: rename(state[old], names) for old, new in names.items()}
-        notebook.metadata["widgets"] = {STATE: {**widgets, "state": kept}}
     notebook.metadata["kernelspec"] = KERNELSPEC
     notebook.metadata["language_info"] = LANGUAGE_INFO
-
-
-def stable_id(cell_id: str, k: int) -> str:
-    """The identifier of the k-th widget model first shown by a cell."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{cell_id}/{k}").hex
-
-
-def reachable(model: str, state: dict) -> list[str]:
-    """`model` and every model that it refers to, in an order of its own state."""
-    found, waiting = [], [model]
-    while waiting:
-        model = waiting.pop(0)
-        if model in state and model not in found:
-            found.append(model)
-            waiting += references(state[model].get("state", {}))
-    return found
-
-
-def references(value) -> list[str]:
-    """The models that a piece of widget state refers to."""
-    if isinstance(value, dict):
-        return [r for key in sorted(value) for r in references(value[key])]
-    if isinstance(value, list):
-        return [r for item in value for r in references(item)]
-    return re.findall(r"\AIPY_MODEL_(.+)", value) if isinstance(value, str) else []
-
-
-def rename(value, names: dict):
-    """`value` with its references to models replaced."""
-    if isinstance(value, dict):
-        return {key: rename(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rename(item, names) for item in value]
-    if isinstance(value, str) and value.startswith("IPY_MODEL_"):
-        return "IPY_MODEL_" + names.get(value[10:], value[10:])
-    return value
 
 
 def keep_times(notebook: nbformat.NotebookNode, path: Path) -> None:
@@ -193,8 +150,6 @@ def main(arguments=None) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     # Nobody watches, and the times of a progress bar differ from run to run.
     os.environ["TQDM_DISABLE"] = "1"
-    # Nobody watches: a progress bar would only leave an output behind.
-    os.environ["TQDM_DISABLE"] = "1"
     # The kernel of this environment, whatever else is installed for this user.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     spawn = multiprocessing.get_context("spawn")
@@ -203,6 +158,7 @@ def main(arguments=None) -> int:
         for line in pool.map(rewrite, [path.resolve() for path in chosen]):
             print(line, flush=True)
             failed |= line.startswith("FAILED")
+    contents.main()
     return int(failed)
 
 

@@ -1,6 +1,8 @@
 // Walk along the shapes of AlexNet. The formulas are those of `walk` in
 // utils/alexnet.py: a window of k × k every s places on a padded map, rounded down.
 
+import { button, choice, frame, html, set, slider, svg } from "./common.js";
+
 // One step a layer, up to the first that cannot be: { steps, error }.
 function walkShapes(layers, size, channels = 3) {
   const steps = [];

@@ -1,5 +1,6 @@
-// What all explorers share. Joined in front of each explorer's own module, so there is
-// nothing to load and nothing to fetch.
+// What all explorers share: elements, the frame, controls, numbers, drag and keys. An
+// explorer imports what it needs; utils/explorers/__init__.py joins the two into one
+// module, so that a page has nothing to fetch.
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -14,23 +15,23 @@ function fill(node, attributes, children) {
 }
 
 // An HTML element: html("p", { class: "x", onclick: f }, "text", child).
-function html(tag, attributes, ...children) {
+export function html(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
 // An SVG element, in the same way.
-function svg(tag, attributes, ...children) {
+export function svg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG_NAMESPACE, tag), attributes, children);
 }
 
 // Sets attributes of an element that is there already.
-function set(node, attributes) {
+export function set(node, attributes) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   return node;
 }
 
 // A number for the eye: fixed digits, a true minus sign, never "−0.00".
-function number(value, digits = 2) {
+export function number(value, digits = 2) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "undefined" : value > 0 ? "∞" : "−∞";
   const text = Math.abs(value).toFixed(digits);
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
@@ -38,7 +39,7 @@ function number(value, digits = 2) {
 
 // The frame of an explorer: title, stage, controls, and a line of text that screen
 // readers hear when it changes. `say(text)` writes that line.
-function frame(el, title) {
+export function frame(el, title) {
   const stage = html("div", { class: "ex-stage" });
   const controls = html("div", { class: "ex-controls" });
   const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
@@ -52,12 +53,12 @@ function frame(el, title) {
   return { root, stage, controls, text, say: (words) => { text.textContent = words; } };
 }
 
-function button(label, onclick, attributes = {}) {
+export function button(label, onclick, attributes = {}) {
   return html("button", { type: "button", ...attributes, onclick }, label);
 }
 
 // A labelled slider: { element, input, set(value) }. `format` writes the value beside it.
-function slider({ label, min, max, step, value, format = (v) => number(v), oninput }) {
+export function slider({ label, min, max, step, value, format = (v) => number(v), oninput }) {
   const output = html("output", {}, format(value));
   const input = html("input", { type: "range", min, max, step, value, "aria-valuetext": format(value) });
   const show = () => {
@@ -70,7 +71,7 @@ function slider({ label, min, max, step, value, format = (v) => number(v), oninp
   return { element, input, set: (v) => { input.value = v; show(); } };
 }
 
-function checkbox({ label, checked, onchange }) {
+export function checkbox({ label, checked, onchange }) {
   const input = html("input", { type: "checkbox" });
   input.checked = checked;
   input.addEventListener("change", () => onchange(input.checked));
@@ -79,7 +80,7 @@ function checkbox({ label, checked, onchange }) {
 }
 
 // A labelled choice: options are [value, text] pairs.
-function choice({ label, options, value, onchange }) {
+export function choice({ label, options, value, onchange }) {
   const input = html("select", {}, options.map(([v, text]) => html("option", { value: v }, text)));
   input.value = value;
   input.addEventListener("change", () => onchange(input.value));
@@ -88,7 +89,7 @@ function choice({ label, options, value, onchange }) {
 }
 
 // The place of a pointer event in the coordinates of an SVG's viewBox.
-function place(event, canvas) {
+export function place(event, canvas) {
   const box = canvas.getBoundingClientRect();
   const view = canvas.viewBox.baseVal;
   return [
@@ -98,7 +99,7 @@ function place(event, canvas) {
 }
 
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.
-function draggable(node, canvas, onmove) {
+export function draggable(node, canvas, onmove) {
   // Or the page scrolls; touch-action is not honoured on the inner elements of an SVG.
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.style.cursor = "grab";
@@ -113,8 +114,8 @@ function draggable(node, canvas, onmove) {
 }
 
 // Arrow keys on a node: `onmove(dx, dy)` in steps, ten with Shift; dy grows upwards.
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-function arrows(node, onmove) {
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+export function arrows(node, onmove) {
   node.addEventListener("keydown", (event) => {
     const step = ARROWS[event.key];
     if (!step) return;

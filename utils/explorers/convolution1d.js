@@ -1,6 +1,8 @@
 // Slide a one-dimensional kernel over a signal. The formulas are those of
 // utils/convolution1d.py: y_t = Σ_k w_k x_{s t + d k}, the signal padded with p zeros.
 
+import { ARROWS, button, checkbox, choice, frame, number, place, slider, svg } from "./common.js";
+
 function outputSize(n, kernelSize, stride, padding, dilation) {
   return Math.floor((n + 2 * padding - dilation * (kernelSize - 1) - 1) / stride) + 1;
 }

@@ -1,6 +1,8 @@
 // Slide a kernel over a small image. The formula is that of utils/convolution2d.py:
 // Y_uv = Σ_i Σ_j W_ij X_(s u + d i)(s v + d j), the image padded with p zeros all round.
 
+import { ARROWS, button, choice, frame, html, number, set, slider, svg } from "./common.js";
+
 function outputSize(n, kernelSize, stride, padding, dilation) {
   return Math.max(0, Math.floor((n + 2 * padding - dilation * (kernelSize - 1) - 1) / stride) + 1);
 }
@@ -9,7 +11,7 @@ function convolve(image, kernel, stride, padding, dilation) {
   const pixel = (r, c) => image[r - padding]?.[c - padding] ?? 0;
   const rows = outputSize(image.length, kernel.length, stride, padding, dilation);
   const columns = outputSize(image[0].length, kernel[0].length, stride, padding, dilation);
-  return Array.from({ length: rows }, (_, u) => Array.from({ length: columns }, (_, v) => {
+  return Array.from({ length: rows }, (_u, u) => Array.from({ length: columns }, (_v, v) => {
     let sum = 0;
     kernel.forEach((row, i) => row.forEach((weight, j) => {
       sum += weight * pixel(u * stride + i * dilation, v * stride + j * dilation);
@@ -45,14 +47,14 @@ export default {
     let selected = [0, 0]; // of the kernel
     const output = () => convolve(state.image, state.kernel, state.stride, state.padding, state.dilation);
 
-    const panel = (name, words) => {
+    const newPanel = (name, words) => {
       const canvas = svg("svg", { role: "grid", "aria-label": words });
       const box = html("figure", { class: `conv2d-panel conv2d-${name}` }, html("figcaption", {}, words), canvas);
       return { canvas, box };
     };
-    const input = panel("image", "image X: tap to paint");
-    const kernel = panel("kernel", "kernel W: select, then − or +");
-    const result = panel("output", "output Y: point at a value");
+    const input = newPanel("image", "image X: tap to paint");
+    const kernel = newPanel("kernel", "kernel W: select, then − or +");
+    const result = newPanel("output", "output Y: point at a value");
     stage.append(html("div", { class: "conv2d-panels" }, input.box, kernel.box, result.box));
 
     // Draws a grid of values into a panel; `cell` gives each its look and behaviour.
@@ -112,7 +114,7 @@ export default {
       };
       const height = image.length + 2 * padding;
       const width = image[0].length + 2 * padding;
-      const padded = Array.from({ length: height }, (_, r) => Array.from({ length: width },
+      const padded = Array.from({ length: height }, (_r, r) => Array.from({ length: width },
         (_, c) => image[r - padding]?.[c - padding] ?? 0));
       grid(input, padded, (r, c, value) => {
         const [row, column] = [r - padding, c - padding];

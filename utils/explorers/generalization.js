@@ -1,6 +1,8 @@
-// Fit a polynomial with a penalty. The formulas are those of utils/generalization.py: half
+// Fit a polynomial with a penalty. The formulas are those of utils/penalties.py: half
 // the mean squared error plus s times half the sum of squares (L2) or the sum of sizes
 // (L1) of all weights but the first. Points are those of utils/explorers/generalization.py.
+
+import { button, choice, frame, html, number, place, slider, svg } from "./common.js";
 
 const NOISE = 0.35;
 const NEW_POINTS = 200;
@@ -34,7 +36,7 @@ const dot = (a, b) => a.reduce((sum, v, k) => sum + v * b[k], 0);
 function normalEquations(points, degree) {
   const rows = points.map(([x]) => legendre(x, degree));
   const mean = (f) => rows.reduce((sum, row, n) => sum + f(row, points[n][1]), 0) / rows.length;
-  const gram = Array.from({ length: degree + 1 }, (_, i) => Array.from({ length: degree + 1 }, (_, j) => mean((row) => row[i] * row[j])));
+  const gram = Array.from({ length: degree + 1 }, (_i, i) => Array.from({ length: degree + 1 }, (_j, j) => mean((row) => row[i] * row[j])));
   return { gram, c: gram.map((_, i) => mean((row, y) => row[i] * y)) };
 }
 

@@ -11,7 +11,7 @@ import traitlets
 
 from utils import plotting
 from utils.explorers import Explorer
-from utils.generalization import lasso, legendre_features, ridge
+from utils.penalties import lasso, legendre_features, ridge
 
 NOISE = 0.35  # standard deviation
 NEW_POINTS = 200

@@ -3,6 +3,8 @@
 // in · out · kernel² weights and out biases each, and multiplies every weight once at
 // each place of the maps.
 
+import { choice, frame, html, number, slider } from "./common.js";
+
 const BRANCHES = ["1×1", "3×3", "5×5", "pool"];
 
 function cost(chain, size, channels) {

@@ -1,6 +1,8 @@
 // Draw a digit and watch LeNet-5 read it. The network is LeNet5 of utils/lenet.py with
 // max pooling; its trained weights come with the model, as whole numbers and a scale.
 
+import { button, frame, html, number, slider } from "./common.js";
+
 const SIDE = 28; // pixels of a picture
 const BOX = 20; // the ink fits into so many
 const MIDDLE = 14; // the pixel, from 0, on which MNIST puts the centre of mass
@@ -349,9 +351,9 @@ export default {
 
     function remember() { past.push({ strokes: state.strokes, example: state.example }); }
 
-    function begin(point) {
+    function begin(start) {
       remember();
-      state.strokes = [...state.strokes, [point]];
+      state.strokes = [...state.strokes, [start]];
       state.example = null;
     }
 

@@ -1,5 +1,7 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
+import { ARROWS, button, choice, frame, html, number, place, set, slider, svg } from "./common.js";
+
 // ---------------------------------------------------------------- arithmetic
 
 const ACTIVATIONS = {
@@ -496,7 +498,7 @@ function render({ model, el }) {
   observer.observe(stage);
   root.explorer = {
     state: () => {
-      const { selected, told, ...rest } = state;
+      const { selected: _selected, told: _told, ...rest } = state;
       const values = forward(state);
       return { ...rest, text: text.textContent, ...values, ...backward(state, values) };
     },

@@ -1,6 +1,10 @@
 // The perceptron playground. The arithmetic is that of utils/perceptron.py; points lie
 // on a grid of quarters, so that sums are exact and a tie is a tie.
 
+import {
+  arrows, button, checkbox, choice, draggable, frame, html, number, set, svg,
+} from "./common.js";
+
 const LIMIT = 2.5; // the plane shows −LIMIT..LIMIT
 const GRID = 0.25;
 const MOST_POINTS = 12;
@@ -387,7 +391,7 @@ function render({ model, el }) {
     const distance = ([a, b]) => Math.min(...state.points.map(([x1, x2]) => Math.hypot(x1 - a, x2 - b)));
     const free = [];
     for (let a = -2; a <= 2; a += 0.5) for (let b = -2; b <= 2; b += 0.5) free.push([a, b]);
-    const [x1, x2] = free.reduce((best, place) => (distance(place) > distance(best) ? place : best));
+    const [x1, x2] = free.reduce((best, spot) => (distance(spot) > distance(best) ? spot : best));
     state.points.push([x1, x2, 1]);
     state.selected = state.points.length - 1;
     buildPoints();

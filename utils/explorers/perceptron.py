@@ -4,6 +4,7 @@ import traitlets
 
 from utils import perceptron, plotting
 from utils.explorers import Explorer
+from utils.figures import perceptron as figures
 
 
 class PerceptronExplorer(Explorer):
@@ -43,7 +44,7 @@ class PerceptronExplorer(Explorer):
         fig, (plane, bars) = plotting.plt.subplots(
             1, 2, figsize=(6.4, 3.4), width_ratios=[3, 2]
         )
-        perceptron.draw(plane, X, y, model.coef_[0], model.intercept_[0])
+        figures.draw(plane, X, y, model.coef_[0], model.intercept_[0])
         bars.bar(range(1, model.n_iter_ + 1), model.mistakes_)
         bars.set(xlabel="pass", ylabel="mistakes", ylim=(0, len(X)))
         bars.xaxis.get_major_locator().set_params(integer=True)

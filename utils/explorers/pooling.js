@@ -2,9 +2,13 @@
 // window of k × k numbers every s places, and its largest or its mean. Of equal largest
 // numbers the first, row by row, wins and gets the whole error, as in torch.
 
+import {
+  ARROWS, button, checkbox, choice, frame, html, number, set, slider, svg,
+} from "./common.js";
+
 function windows(image, size, stride) {
   const places = (n) => Math.max(0, Math.floor((n - size) / stride) + 1);
-  return Array.from({ length: places(image.length) }, (_, u) => Array.from({ length: places(image[0].length) }, (_, v) => {
+  return Array.from({ length: places(image.length) }, (_u, u) => Array.from({ length: places(image[0].length) }, (_v, v) => {
     const cells = [];
     for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) cells.push([u * stride + i, v * stride + j]);
     return cells;

@@ -1,6 +1,8 @@
 // Plain against residual nets at every recorded depth. The numbers are those of
 // `degradation` in utils/explorers/resnet.py, in percent.
 
+import { choice, frame, html, number, place, set, slider, svg } from "./common.js";
+
 const WIDTH = 356;
 const HEIGHT = 270;
 const LEFT = 34;
@@ -90,16 +92,16 @@ export default {
       const X = (epoch) => LEFT + 8 + ((epoch - 1) / Math.max(1, epochs - 1)) * (RIGHT - LEFT - 8);
       const all = Array.from({ length: epochs }, (_, k) => k + 1);
       const xs = all.map(X);
-      const draw = (kind, depth, attributes) => polyline(curve(kind, depth).mean.map((v, k) => [xs[k], Y(v)]),
+      const curveOf = (kind, depth, attributes) => polyline(curve(kind, depth).mean.map((v, k) => [xs[k], Y(v)]),
         { ...LOOKS[kind], "data-kind": kind, "data-depth": depth, ...attributes });
       const last = KINDS.map((kind) => Y(curve(kind, state.depth).mean.at(-1)));
       byEpoch.entitle(`${state.error} error (%) of ${state.depth} layers; faint: other depths`);
       byEpoch.canvas.replaceChildren(
         ...grid, ...xAxis(all.filter((k) => epochs < 8 || k === 1 || k % 5 === 0), X, "epoch"),
         ...KINDS.flatMap((kind) => depths.filter((d) => d !== state.depth)
-          .map((d) => draw(kind, d, { class: "resnet-faint", "stroke-width": 1.3 }))),
+          .map((d) => curveOf(kind, d, { class: "resnet-faint", "stroke-width": 1.3 }))),
         ...KINDS.flatMap((kind) => band(kind, xs, curve(kind, state.depth).lowest, curve(kind, state.depth).highest, Y)),
-        ...KINDS.map((kind) => draw(kind, state.depth, { "stroke-width": 2.8 })),
+        ...KINDS.map((kind) => curveOf(kind, state.depth, { "stroke-width": 2.8 })),
         ...KINDS.map((kind, k) => mark(kind, xs.at(-1), last[k], 4.5)),
         ...endLabels(last),
       );

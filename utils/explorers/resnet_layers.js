@@ -2,6 +2,8 @@
 // utils/resnet.py, counted as by layer_table in utils/counting.py; the parameters of a
 // convolution have those of the batch normalisation behind it in them.
 
+import { button, choice, frame, html, number, slider, svg } from "./common.js";
+
 const WIDTHS = [64, 128, 256, 512];
 const CLASSES = 1000;
 

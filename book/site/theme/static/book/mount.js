@@ -40,17 +40,6 @@
     send() {}
   }
 
-  // Binary traits are saved apart, in base64, with their place in the state.
-  function restore(state, buffers) {
-    for (const { path, data } of buffers ?? []) {
-      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-      const last = path[path.length - 1];
-      const owner = path.slice(0, -1).reduce((part, key) => part[key], state);
-      owner[last] = new DataView(bytes.buffer);
-    }
-    return state;
-  }
-
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const modules = new Map();
   function load(id) {
@@ -75,7 +64,7 @@
     try {
       const saved = JSON.parse(place.querySelector(".explorer-model").textContent);
       const widget = await load(saved.esm);
-      const model = new Model(restore(saved.state, saved.buffers));
+      const model = new Model(saved.state);
       dress(saved.css);
       place.style.minHeight = `${place.offsetHeight}px`; // the page does not jump
       live.hidden = false;

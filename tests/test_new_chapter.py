@@ -1,0 +1,98 @@
+"""A whole chapter is added in a copy of the book, by CONTRIBUTING.md, and built."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from book.tools import layout, new_chapter
+
+ROOT = layout.ROOT
+SLUG = f"{len(layout.chapters()) + 1:02}-made-up"
+ASKED = ["--title", 'A "made-up" chapter', "--question", "Does it stand at once?"]
+GENERATED = {"README.md", "book/intro.md"}  # written by make outputs, never by hand
+
+
+def run(command, folder):
+    """What `command` prints; it must succeed."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return done.stdout
+
+
+def git(folder, *words):
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    return run(["git", *who, "-c", "commit.gpgsign=false", *words], folder)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the book, with one chapter more than the book has."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this folder is no git checkout")
+    folder = tmp_path_factory.mktemp("book")
+    for name in git(ROOT, "ls-files", "-co", "--exclude-standard").splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / ".cache").mkdir()
+    (folder / ".cache/vendor").symlink_to(ROOT / ".cache/vendor")
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message=The book")
+    tools = folder / "book/tools"
+    run([sys.executable, tools / "new_chapter.py", SLUG, "made_up", *ASKED], folder)
+    run([sys.executable, tools / "outputs.py", f"chapters/{SLUG}.ipynb"], folder)
+    return folder
+
+
+def test_no_shared_line_is_touched(copy):
+    changed = git(copy, "status", "--porcelain", "--untracked-files=all").splitlines()
+    assert {line[3:] for line in changed if line[:2] == " M"} == GENERATED
+    added = {line[3:] for line in changed if line[:2] == "??"}
+    assert len(added) == len(changed) - len(GENERATED) == len(new_chapter.FILES)
+
+
+def test_it_passes_every_test_as_it_is(copy):
+    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    own = ["tests/test_made_up.py", "tests/test_explorer_made_up.py"]
+    shared = ["notebooks", "facts", "house", "exercises"]
+    files = [f"tests/test_{name}.py" for name in shared]
+    chosen = f"{SLUG} or made_up or house"
+    said = run([*test, "-k", chosen, *own, *files], copy)
+    assert " passed" in said
+    assert " failed" not in said
+    run([*test, "--nbval", "--nbval-current-env", f"chapters/{SLUG}.ipynb"], copy)
+
+
+def test_the_site_has_it(copy):
+    builder = Path(sys.executable).with_name("jupyter-book")
+    run([builder, "build", ".", "-n", "-W", "--keep-going", "-q"], copy)
+    page = copy / f"_build/html/chapters/{SLUG}.html"
+    assert "Twice a number" in page.read_text(encoding="utf-8")
+    home = (copy / "_build/html/book/intro.html").read_text(encoding="utf-8")
+    assert home.count(f"chapters/{SLUG}.html") >= 2, "in the navigation and the table"
+    assert "Does it stand at once?" in home
+
+
+@pytest.mark.parametrize(
+    ("slug", "module", "message"),
+    [
+        ("11", "made_up", "slug must look like '11-more-convolutions', got '11'"),
+        ("99-made-up", "made_up", "the next chapter's number is"),
+        (SLUG, "Made-Up", "module must be a Python name"),
+        (SLUG, "mlp", "utils/mlp.py is there already"),
+    ],
+)
+def test_what_cannot_be_begun(slug, module, message):
+    with pytest.raises(ValueError, match=message):
+        new_chapter.new_chapter(slug, module, "T", "Q")

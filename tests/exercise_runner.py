@@ -9,7 +9,9 @@ where the set-up cell fetches the course.
 
 A job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
 "last": {name: index of the last cell that matters, if not all do}, "afterwards":
-source, "folder": a new one, "seconds": processor time of a cell, "jobs": processes}.
+source, "folder": a new one, "seconds": processor time of a cell, "jobs": processes,
+"wrong": {id: source}, "parts": {exercise: [first cell, the one after its last]}}; for
+the last two see `after_wrong`.
 The notebook as it stands is run from top to bottom, and `afterwards` when all is done.
 Where a variant first differs from it, the process is forked and the child goes on with
 the variant's cells: what comes before is not run again, and no variant sees another's
@@ -148,10 +150,21 @@ def fork(do) -> int:
         os._exit(0)  # threads of libraries must not hold it back
 
 
-def go_on(walk: Walk, index: int, answers: dict) -> None:
-    """From cell `index` to the end of the notebook with other answers."""
-    for k in range(index, len(walk.cells)):
+def go_on(walk: Walk, index: int, answers: dict, end: int | None = None) -> None:
+    """From cell `index` to before `end`, or of the notebook, with other answers."""
+    for k in range(index, len(walk.cells) if end is None else end):
         walk.step(k, answers)
+
+
+def after_wrong(walk: Walk, answers: dict, parts: dict, folder: Path) -> None:
+    """Each exercise as it stands, where all those before it have other answers.
+
+    `parts` has the first cell of each exercise and the one after its last.
+    """
+    for name, (start, end) in parts.items():
+        child = fork(functools.partial(branch, walk, start, {}, folder / name, end=end))
+        os.waitpid(child, 0)
+        go_on(walk, start, answers, end)
 
 
 def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
@@ -193,47 +206,54 @@ def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
             walk.passed.append(name)
 
 
-def branch(walk: Walk, index: int, last: int | None, answers: dict, out: Path) -> None:
+def branch(walk, index, answers, out, last=None, end=None) -> None:
     """Go on with other answers, and write the result to `out`."""
     if last is None:
-        go_on(walk, index, answers)
+        go_on(walk, index, answers, end)
     else:
         try_one(walk, index, last, answers)
     out.write_text(json.dumps(walk.result()), encoding="utf-8")
 
 
+def read(out: Path) -> dict:
+    """What a branch has written."""
+    done = out.exists() and out.stat().st_size
+    died = {"died": "the process ended before the notebook did"}
+    return json.loads(out.read_text("utf-8")) if done else died
+
+
 def run(job: dict, scratch: Path) -> dict:
-    """The result of the notebook, "", and of each variant."""
-    cells, variants = job["cells"], dict(job["variants"])
+    """The results: "" is the notebook as it stands, "after wrong" its exercises."""
+    cells, variants, parts = job["cells"], dict(job["variants"]), job["parts"]
     walk, running, results = Walk(job), {}, {}
-    first = {}
-    for name, answers in variants.items():
+    todo = {}
+    for k, (name, answers) in enumerate(variants.items()):
         index = min(k for k, cell in enumerate(cells) if cell["id"] in answers)
-        first.setdefault(index, []).append(name)
+        out, last = scratch / str(k), job["last"].get(name)
+        one = functools.partial(branch, walk, index, answers, out, last)
+        todo.setdefault(index, []).append((name, out, one))
+    for start, _ in list(parts.values())[:1]:
+        one = functools.partial(after_wrong, walk, job["wrong"], parts, scratch)
+        todo.setdefault(start, []).append((None, None, one))
 
     def wait(most: int) -> None:
         while len(running) > most:
-            child, _ = os.wait()
-            name, out = running.pop(child)
-            died = {"died": "the process ended before the notebook did"}
-            done = out.exists() and out.stat().st_size
-            results[name] = json.loads(out.read_text("utf-8")) if done else died
+            name, out = running.pop(os.wait()[0])
+            if name is not None:
+                results[name] = read(out)
 
+    redirect()
     for index in range(len(cells)):
-        for name in first.get(index, []):
+        for name, out, one in todo.get(index, []):
             wait(job["jobs"] - 1)
-            out = scratch / f"{len(results) + len(running)}.json"
-            last = job["last"].get(name)
-            child = fork(
-                functools.partial(branch, walk, index, last, variants[name], out)
-            )
-            running[child] = (name, out)
+            running[fork(one)] = (name, out)
         walk.step(index, {})
     wait(0)
     results[""] = walk.result()
     error = run_cell(job["afterwards"], "afterwards", walk.namespace, job["seconds"])
     if error:
         results[""]["errors"]["afterwards"] = error
+    results["after wrong"] = {name: read(scratch / name) for name in parts}
     return results
 
 

@@ -196,29 +196,29 @@ def test_what_may_stop_early():
     assert last_cells(cells, wrong) == {"ex1: a": 1, "ex2: c": 2, "ex3: d": 3}
 
 
-def together(answers: list[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
-    """Few variants that show whether a wrong answer costs points of a later exercise.
+def parts(cells: list[dict]) -> dict[str, list[int]]:
+    """Of each exercise its first cell and the one after its last: {name: [k, n]}.
 
-    The exercise with k others after it is answered wrong in variant b if the number k
-    has the bit b. Of any two exercises, the earlier one has the larger number, so in
-    some variant it is answered wrong, and the later one is not.
+    What stands between two exercises is counted to the later one.
     """
+    found, end = {}, None
+    for k, cell in enumerate(cells):
+        if name := exercises.exercise_of(cell["id"]):
+            found.setdefault(name, [k if end is None else end, k])[1] = end = k + 1
+    return found
+
+
+def test_parts_of_a_notebook():
+    cells = [{"id": name} for name in ("setup", "ex1", "ex1-test", "data", "ex2-a")]
+    assert parts(cells) == {"ex1": [1, 3], "ex2": [3, 5]}
+
+
+def first_of_each(answers: list[tuple[str, str, str]]) -> dict[str, str]:
+    """The first wrong answer to each exercise: {cell id: source}."""
     first = {}
     for cell, _, source in answers:
         first.setdefault(exercises.exercise_of(cell), (cell, source))
-    numbered = list(enumerate(reversed(first.values())))
-    bits = range((len(first) - 1).bit_length())
-    chosen = [dict(answer for k, answer in numbered if k >> b & 1) for b in bits]
-    return {f"wrong in {', '.join(sorted(one))}": one for one in chosen}
-
-
-def test_of_two_exercises_the_earlier_one_alone_is_wrong_somewhere():
-    tasks = [f"ex{k}" for k in range(1, 9)]
-    variants = together([(name, what, "") for name in tasks for what in "ab"]).values()
-    assert len(variants) == 3
-    for k, late in enumerate(tasks):
-        for early in tasks[:k]:
-            assert any(early in one and late not in one for one in variants)
+    return dict(first.values())
 
 
 @functools.cache
@@ -246,18 +246,68 @@ def code(notebook) -> list[dict]:
     ]
 
 
-def run_variants(notebook, variants: dict[str, dict], folder: Path, last=None) -> dict:
-    """Run `notebook` solved (name "") and with each variant's cells: see the runner."""
+def run_variants(
+    notebook, variants: dict[str, dict], folder: Path, answers=(), seconds=CELL_SECONDS
+) -> dict:
+    """Run `notebook` solved (name "") and with each variant's cells: see the runner.
+
+    Of wrong answers, (cell id, what is wrong, source), each is a variant.
+    """
     (folder / "content").mkdir()
-    job = {"cells": code(notebook), "variants": variants, "last": last or {}}
+    cells = code(notebook)
+    variants = variants | {f"{cell}: {what}": {cell: s} for cell, what, s in answers}
+    job = {"cells": cells, "variants": variants, "last": last_cells(cells, answers)}
+    job |= {"wrong": first_of_each(answers), "parts": parts(cells) if answers else {}}
     job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}
+    job["seconds"] = seconds
     # A worker of xdist has a core to itself; this process and one child share it.
     job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
-    job["seconds"] = CELL_SECONDS
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
     assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_the_runner_sees_what_goes_wrong(tmp_path):
+    cells = {
+        "setup": "import time\nshared = []",
+        "ex1": "def f():\n    return 1",
+        "ex1-b": "runs = f()\nshared.append(2)",
+        "ex1-test-a": "assert f() == 1",
+        "ex1-test-b": "assert runs == 1\nassert len(shared) == 1",
+        "ex2": "g = 2",
+        "ex2-test": "assert g == 2\nassert shared == [2]",
+    }
+    made = [nbformat.v4.new_code_cell(text, id=name) for name, text in cells.items()]
+    for cell in made:
+        if "test" in cell.id:
+            cell.metadata["nbgrader"] = {"grade": True, "grade_id": cell.id}
+    answers = [
+        ("ex1", "leaks", "shared[:] = [7]\ndef f():\n    return 0"),
+        ("ex1", "not noticed", "def f():\n    return 1.0"),
+        (
+            "ex1",
+            "prints",
+            "import sys\ndef f():\n    return print(file=sys.stderr) or 1",
+        ),
+        ("ex1", "dies", "import os\nos._exit(1)"),
+        ("ex2", "dear", "while True:\n    g = 3"),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=made)
+    results = run_variants(notebook, {}, tmp_path, answers, seconds=0.2)
+    assert results[""]["passed"] == ["ex1-test-a", "ex1-test-b", "ex2-test"]
+    assert "afterwards" in results[""]["errors"], "it has not fetched the course"
+    leaks = results["ex1: leaks"]
+    assert list(leaks["errors"]) == ["ex1-test-a"], "done at the first failure"
+    assert "ex1-b" not in leaks["seconds"], "which does not need this cell"
+    assert results["ex1: not noticed"]["passed"] == ["ex1-test-a", "ex1-test-b"]
+    assert results["ex1: prints"]["passed"] == []
+    assert "died" in results["ex1: dies"]
+    assert "TimeOut" in results["ex2: dear"]["errors"]["ex2"]
+    after = results["after wrong"]
+    assert after["ex1"]["passed"] == ["ex1-test-a", "ex1-test-b"]
+    assert list(after["ex2"]["errors"]) == ["ex1-test-a", "ex1-test-b", "ex2-test"]
 
 
 def scores(notebook, passed: list[str]) -> dict[str, float]:
@@ -305,10 +355,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     for cell in notebook.cells:
         if kind(cell) == "solution":
             variants["empty copy"][cell.id] = exercises.student_source(cell)
-    variants |= together(answers)
-    variants |= {f"{cell}: {what}": {cell: source} for cell, what, source in answers}
-    last = last_cells(code(notebook), answers)
-    results = run_variants(notebook, variants, tmp_path, last)
+    results = run_variants(notebook, variants, tmp_path, answers)
 
     complaints = []
     solved = results.pop("")
@@ -322,15 +369,21 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     empty = results.pop("empty copy")
     for cell in empty.get("passed", ["(it died)"]):
         complaints.append(f"an empty copy passes {cell}")
+    for exercise, result in results.pop("after wrong").items():
+        got = scores(notebook, result.get("passed", []))[exercise]
+        if got < full[exercise]:
+            why = {c: e for c, e in result.get("errors", {}).items() if exercise in c}
+            complaints.append(f"wrong answers before {exercise} cost its points: {why}")
+    last = last_cells(code(notebook), answers)
     for name, result in results.items():
         if "died" in result:
             complaints.append(f"'{name}' ends the process")
             continue
-        mine = {exercises.exercise_of(cell) for cell in variants[name]}
+        mine = exercises.exercise_of(name.split(":")[0])
         for exercise, got in scores(notebook, result["passed"]).items():
-            if exercise in mine and got >= full[exercise]:
+            if exercise == mine and got >= full[exercise]:
                 complaints.append(f"'{name}' is not noticed")
-            elif exercise not in mine and got < full[exercise] and name not in last:
+            elif exercise != mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
     assert not complaints, "\n".join(complaints)

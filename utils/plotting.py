@@ -171,39 +171,6 @@ def image_grid(images, titles=None, columns=10, size=0.7, cmap="gray_r", limits=
     return fig
 
 
-def learning_curves(history):
-    """A figure of loss and accuracy by epoch: training solid, test dashed.
-
-    Args:
-        history: one `utils.training.History`, or a dict of up to six, by name, to
-            compare.
-
-    Raises:
-        ValueError: no history, an empty one, or more than six.
-    """
-    alone = not isinstance(history, dict)
-    runs = {"training": history} if alone else history
-    if not 1 <= len(runs) <= len(PALETTE):
-        raise ValueError(f"history must hold 1 to {len(PALETTE)} runs, got {len(runs)}")
-    for name, run in runs.items():
-        if not getattr(run, "loss", None):
-            raise ValueError(f"history must hold trained epochs, {name} is {run!r}")
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8))
-    for k, (name, run) in enumerate(runs.items()):
-        curves = (run.loss, run.test_loss), (run.train_accuracy, run.test_accuracy)
-        for ax, (train, test) in zip(axes, curves, strict=True):
-            epochs, look = range(1, len(train) + 1), {"marker": MARKERS[k], "ms": 3}
-            ax.plot(epochs, train, color=PALETTE[k], label=name, **look)
-            if test:
-                color, label = (PALETTE[1], "test") if alone else (PALETTE[k], None)
-                ax.plot(epochs, test, "--", color=color, label=label, **look)
-    for ax, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-        ax.set(xlabel="epoch", ylabel=quantity)
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].legend(title=None if alone else "test: dashed")
-    return fig
-
-
 def number_grid(ax, values, title="", window=None):
     """Draw numbers in squares, those that are not zero on grey.
 

@@ -1,6 +1,6 @@
 """Time and memory of our convolution against torch's: `make bench`.
 
-Both use the same two cores and float32. Rounds of ours and of torch's take turns, so
+Both use all cores and float32. Rounds of ours and of torch's take turns, so
 that a busy moment of the machine hits both. A round is a few calls in a row and its
 time their median; printed are the medians of the rounds and of their ratios. torch's
 backward pass is its autograd, for x, weight and bias, as ours. The loops of
@@ -20,14 +20,12 @@ from statistics import median
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from utils import convolution2d
 from utils.gradients import relative_error
 
-CORES = 2
-GOAL = 2.5  # times torch's time
+CORES = os.cpu_count()  # as NumPy's matrix products take them
 ROUNDS, SECONDS = 9, 0.04  # of a round, at least
 
 # name: x, weight, settings
@@ -100,7 +98,7 @@ def megabytes(key) -> float:
 
 def print_memory(name, whose, direction):
     """In a process of its own: how far the peak rises in one call."""
-    use_cores()
+    torch.set_num_threads(CORES)
     LAYERS["warm-up"] = ((4, 2, 8, 8), (4, 2, 3, 3), {})
     for call in calls("warm-up").values():
         call()
@@ -119,13 +117,8 @@ def memory(*what) -> str:
     return f"{float(found.stdout):.0f} MB" if found.returncode == 0 else "-"
 
 
-def use_cores():
-    torch.set_num_threads(CORES)
-    threadpool_limits(CORES, user_api="blas")
-
-
 def main():
-    use_cores()
+    torch.set_num_threads(CORES)
     print(
         f"Convolution against torch {torch.__version__}, NumPy {np.__version__}, "
         f"{CORES} cores, float32"
@@ -157,8 +150,7 @@ def main():
                 f"{ratio:6.2f}   {loops}   {peaks[0]:>7} {peaks[1]:>7}",
                 flush=True,
             )
-    kept = "kept" if worst <= GOAL else "missed"
-    print(f"At most {worst:.2f} times torch's time; goal {GOAL}: {kept}")
+    print(f"At most {worst:.2f} times torch's time")
 
 
 if __name__ == "__main__":

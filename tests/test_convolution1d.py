@@ -11,6 +11,7 @@ from utils.convolution1d import (
     convolution_matrix,
     convolve1d,
     cross_correlate1d,
+    cross_correlate1d_backward,
     output_size,
 )
 from utils.gradients import numerical_gradient, relative_error
@@ -18,42 +19,39 @@ from utils.gradients import numerical_gradient, relative_error
 # The same examples in every run, so that a pass is a pass tomorrow.
 property_test = settings(max_examples=100, derandomize=True, deadline=None)
 
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 PADDINGS = st.one_of(st.integers(0, 5), st.sampled_from(["narrow", "wide", "same"]))
 
 
 @st.composite
-def signals(draw, dtype=np.float64):
+def signals(draw):
     """x, w and settings under which w fits into the padded x."""
     m, n = draw(st.integers(1, 7)), draw(st.integers(1, 40))
     padding, dilation = draw(PADDINGS), draw(st.integers(1, 4))
-    stride = 1 if padding == "same" else draw(st.integers(1, 4))
+    stride = draw(st.integers(1, 4))
     span = dilation * (m - 1) + 1
-    zeros = sum(c1.padding_widths(m, stride, padding, dilation))
+    zeros = sum(c1.padding_widths(m, padding, dilation))
     n = max(n, span - zeros)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    x, w = rng.normal(size=n).astype(dtype), rng.normal(size=m).astype(dtype)
+    x, w = rng.normal(size=n), rng.normal(size=m)
     return x, w, {"stride": stride, "padding": padding, "dilation": dilation}
 
 
 def by_torch(x, w, stride=1, padding=0, dilation=1):
     """What torch makes of it; its padding has no name for wide."""
-    before, after = c1.padding_widths(len(w), stride, padding, dilation)
+    before, after = c1.padding_widths(len(w), padding, dilation)
     x = torch.nn.functional.pad(torch.as_tensor(x)[None, None], (before, after))
     w = torch.as_tensor(w)[None, None]
     return torch.nn.functional.conv1d(x, w, stride=stride, dilation=dilation)[0, 0]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
 @property_test
-@given(data=st.data())
-def test_values_equal_torch(dtype, data):
-    x, w, where = data.draw(signals(dtype))
+@given(signals())
+def test_values_equal_torch(example):
+    x, w, where = example
     ours, theirs = cross_correlate1d(x, w, **where), by_torch(x, w, **where).numpy()
-    assert ours.dtype == dtype
     assert len(ours) == output_size(len(x), len(w), **where)
     assert ours.shape == theirs.shape
-    assert relative_error(ours, theirs) < TOLERANCE[dtype]
+    assert relative_error(ours, theirs) < 1e-10
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
@@ -122,37 +120,26 @@ def test_matrix_gives_the_operation_and_its_transpose_the_gradient(example):
 
 @property_test
 @given(signals())
-def test_gradient_of_the_filter_is_a_cross_correlation(example):
+def test_gradients_are_sliding_sums_themselves(example):
     x, w, _ = example
     if len(w) > len(x):
         x, w = w, x
     g = np.random.default_rng(len(x)).normal(size=len(x) - len(w) + 1)
+    grad_x, grad_w = cross_correlate1d_backward(g, x, w)
     found = numerical_gradient(lambda v: cross_correlate1d(x, v) @ g, w)
-    assert relative_error(cross_correlate1d(x, g), found) < 1e-7
-
-
-@property_test
-@given(signals())
-def test_gradient_of_the_signal_is_a_wide_convolution(example):
-    x, w, _ = example
-    if len(w) > len(x):
-        x, w = w, x
-    g = np.random.default_rng(len(x)).normal(size=len(x) - len(w) + 1)
-    back = convolution_matrix(w, len(x)).T @ g
-    assert relative_error(convolve1d(g, w, padding="wide"), back) < 1e-10
+    assert relative_error(grad_w, found) < 1e-7
+    assert relative_error(grad_x, convolution_matrix(w, len(x)).T @ g) < 1e-10
 
 
 def test_worked_examples():
     signal = [1, 1, -1, 1, 1, 1, -1, 1, 1]
     third = cross_correlate1d(signal, [1 / 3, 1 / 3, 1 / 3])
     np.testing.assert_allclose(third, np.array([1, 1, 1, 3, 1, 1, 1]) / 3)
-    np.testing.assert_allclose(c1.moving_average(3), [1 / 3] * 3)
     # A filter that reacts to change: 0 on what is flat, 2 on a slope of 1.
     np.testing.assert_array_equal(cross_correlate1d([5, 5, 5, 5], [-1, 0, 1]), [0, 0])
     np.testing.assert_array_equal(cross_correlate1d([0, 1, 2, 3], [-1, 0, 1]), [2, 2])
     # An impulse leaves the memory behind; a constant signal adds it up.
-    memory = c1.decaying_memory(3)
-    np.testing.assert_array_equal(memory, [1, 1 / 2, 1 / 4])
+    memory = [1, 1 / 2, 1 / 4]
     np.testing.assert_array_equal(
         convolve1d([1, 0, 0, 0], memory, padding="wide"), [1, 1 / 2, 1 / 4, 0, 0, 0]
     )
@@ -208,56 +195,32 @@ def test_what_comes_in_is_left_alone_and_may_have_any_strides():
 
 
 def test_whole_numbers_count_as_float64():
-    assert cross_correlate1d([1, 2, 3], np.array([1, 0.5])).dtype == np.float64
     photograph = np.array([200, 200], np.uint8)
-    np.testing.assert_array_equal(cross_correlate1d(photograph, [1, 1]), [400])
+    kernel = np.ones(2, np.uint8)
+    for operation in cross_correlate1d, convolve1d:
+        np.testing.assert_array_equal(operation(photograph, kernel), [400])
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (([1, 2, 3], [1] * 5), "kernel (5) is larger than the padded input (3)"),
-        (
-            ([1, 2, 3], [1, 1, 1], 1, 0, 2),
-            "kernel (3), 5 with its gaps, is larger than the padded input (3)",
-        ),
-        (([1, 2, 3], [1], 0), "stride must be a whole number >= 1, got 0"),
-        (([1, 2, 3], [1], 1.0), "stride must be a whole number >= 1, got 1.0"),
-        (([1, 2, 3], [1], True), "stride must be a whole number >= 1, got True"),
-        (([1, 2, 3], [1], 1, -1), "padding must be a whole number >= 0, got -1"),
-        (([1, 2, 3], [1], 1, 0.5), "padding must be a whole number >= 0, got 0.5"),
-        (([1, 2, 3], [1], 1, "full"), "narrow, wide, same, got 'full'"),
-        (([1, 2, 3], [1], 2, "same"), "padding 'same' needs stride 1, got stride 2"),
-        (([1, 2, 3], [1], 1, 0, 0), "dilation must be a whole number >= 1, got 0"),
-        (([], [1]), "x must have one axis and hold numbers, got shape (0,)"),
-        (([1, 2], []), "w must have one axis and hold numbers, got shape (0,)"),
-        (([[1, 2]], [1]), "x must have one axis and hold numbers, got shape (1, 2)"),
-        (([1, 2], 3), "w must have one axis and hold numbers, got shape ()"),
-        ((np.ones(3, np.float32), np.ones(2)), "one dtype, got x float32, w float64"),
-        ((["a", "b"], [1]), "x must hold float32, float64 or whole numbers, got <U1"),
-        (([1j], [1]), "x must hold float32, float64 or whole numbers, got complex128"),
+        (([1, 2, 3], [1, 1, 1], 1, 0, 2), "kernel (5) is larger than the padded"),
+        (([1, 2, 3], [1], 0), "all sizes must be at least 1"),
+        (([1, 2, 3], [1], 1, -1), "and the padding 0"),
+        (([1, 2, 3], [1], 1, "full"), "['narrow', 'same', 'wide'], got 'full'"),
+        (([1, 2], []), "all sizes must be at least 1"),
+        (([[1, 2]], [1]), "x and w must have one axis, got (1, 2), (1,)"),
+        ((["a", "b"], [1]), "could not convert string to float"),
+        (([1, 2, 3], [1], 1.5), None),  # NumPy's own: a size is a whole number
     ],
 )
-@pytest.mark.parametrize("operation", [cross_correlate1d, convolve1d])
-def test_bad_input(operation, arguments, says):
-    with pytest.raises(ValueError) as error:
-        operation(*arguments)
-    assert says in str(error.value)
+def test_bad_input(arguments, says):
+    with pytest.raises((ValueError, TypeError)) as error:
+        cross_correlate1d(*arguments)
+    assert says is None or says in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (lambda: output_size(0, 3), "n must be a whole number >= 1, got 0"),
-        (lambda: output_size(2.5, 3), "n must be a whole number >= 1, got 2.5"),
-        (lambda: output_size(5, 0), "kernel_size must be a whole number >= 1, got 0"),
-        (lambda: convolution_matrix([1, 2], -1), "n must be a whole number >= 1"),
-        (lambda: convolution_matrix([1, 2], 1), "kernel (2) is larger than the padded"),
-        (lambda: c1.moving_average(0), "m must be a whole number >= 1, got 0"),
-        (lambda: c1.decaying_memory(3, 1), "ratio must lie between 0 and 1, got 1"),
-    ],
-)
-def test_bad_settings(call, says):
-    with pytest.raises(ValueError) as error:
-        call()
-    assert says in str(error.value)
+def test_a_gradient_of_another_length_is_refused():
+    with pytest.raises(ValueError, match="delta must hold 3 values, one an output"):
+        cross_correlate1d_backward(np.ones(4), np.ones(5), np.ones(3))

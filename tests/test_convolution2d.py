@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 from torch.nn import functional as F
 
 from utils import convolution2d as c2
@@ -52,9 +51,8 @@ def layers(draw, dtype=np.float64):
         "groups": groups,
     }
     if draw(st.integers(0, 4)) == 0:
-        where["padding"] = draw(st.sampled_from(["same", "valid"]))
-        if where["padding"] == "same":
-            where["stride"] = 1
+        where["padding"] = "same"
+        where["stride"] = 1
     size = []
     for axis in range(2):
         d, p = (
@@ -104,16 +102,20 @@ def test_values_and_gradients_equal_torch(dtype, data):
 
 
 @property_test
-@given(layers())
-def test_naive_and_fast_agree(example):
-    x, weight, bias, where = example
-    fast = conv2d(x, weight, bias, **where)
-    assert relative_error(conv2d_naive(x, weight, bias, **where), fast) < 1e-12
+@given(layers(), st.integers(1, 3), st.integers(0, 3))
+def test_naive_and_fast_agree(example, stride, padding):
+    x, weight, bias, _ = example
+    x = x[:, : weight.shape[1]]  # one group,
+    weight = weight[..., : x.shape[2], : x.shape[3]]  # and no kernel too large
+    slow = conv2d_naive(x, weight, bias, stride, padding)
+    fast = conv2d(x, weight, bias, stride, padding)
+    assert slow.shape == fast.shape
+    assert relative_error(slow, fast) < 1e-12
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_large_layers_equal_torch(dtype):
-    """Batches that are cut into several parts, as real layers have them."""
+    """Batches and sizes as real layers have them."""
     rng = np.random.default_rng(0)
     for shape, kernel, where in [
         ((20, 6, 14, 14), (16, 6, 5, 5), {}),
@@ -134,60 +136,15 @@ def test_large_layers_equal_torch(dtype):
         assert relative_error(grad_bias, y.sum((0, 2, 3))) < 1e-12
 
 
-def test_results_do_not_depend_on_the_number_of_cores():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(40, 6, 14, 14)).astype(np.float32)
-    weight = rng.normal(size=(16, 6, 5, 5)).astype(np.float32)
-    results = []
-    for cores in 1, 2:
-        with threadpool_limits(cores, user_api="blas"):
-            y = conv2d(x, weight)
-            results.append([y, *conv2d_backward(y, x, weight)])
-    for alone, together in zip(*results, strict=True):
-        np.testing.assert_array_equal(alone, together)
-
-
-def test_a_batch_is_cut_into_parts_that_are_put_together_in_order():
-    with threadpool_limits(2, user_api="blas"):
-        for batch in 0, 1, 3, 4, 9, 50:
-            parts = c2.over_batch(lambda part: np.arange(50)[part], batch, 1000)
-            assert [n for part in parts for n in part] == list(range(batch))
-        assert len(c2.over_batch(lambda part: None, 9, c2.PART_BYTES + 1)) == 9
-
-
-def test_an_error_in_a_part_is_not_lost():
-    def work(part):
-        raise ValueError(f"no luck with {part.start}")
-
-    for cores in 1, 2:
-        with threadpool_limits(cores, user_api="blas"):
-            before = c2._blas.info()
-            with pytest.raises(ValueError, match="no luck with"):
-                c2.over_batch(work, 8, 1000)
-            assert c2._blas.info() == before
-            assert len(c2.over_batch(lambda part: part, 8, 1000)) == 4
-
-
-@pytest.mark.filterwarnings("error")
-def test_errstate_holds_on_every_core():
-    x = np.full((40, 2, 20, 20), 3e38, np.float32)
-    weight = np.ones((2, 2, 3, 3), np.float32)
-    with threadpool_limits(2, user_api="blas"):
-        with np.errstate(over="ignore", invalid="ignore"):
-            assert np.isinf(conv2d(x, weight)).all()
-        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-            conv2d(x, weight)
-
-
 @property_test
 @given(layers())
 def test_unroll_and_fold_are_torchs_and_transposes(example):
     x, weight, _, where = example
     del where["groups"]
     windows = c2.Windows(x.shape[2:], weight.shape[2:], **where)
-    unrolled = windows.unroll(x)
+    unrolled = c2.unroll(x, windows)
     g = np.random.default_rng(x.size).normal(size=unrolled.shape)
-    folded = windows.fold(g)
+    folded = c2.fold(g, windows)
     assert folded.shape == x.shape
     # <unroll x, g> = <x, fold g>
     assert np.sum(unrolled * g) == pytest.approx(np.sum(x * folded), rel=1e-9, abs=1e-9)
@@ -385,13 +342,6 @@ def test_cost_of_a_layer_with_and_without_a_narrow_one_before():
 
 
 def test_kernels():
-    np.testing.assert_allclose(c2.mean_kernel(3), np.full((3, 3), 1 / 9))
-    bell = c2.gaussian_kernel(5, 1.5)
-    assert bell.sum() == pytest.approx(1)
-    assert bell[2, 2] == bell.max()
-    np.testing.assert_array_equal(bell, bell.T)
-    np.testing.assert_array_equal(bell, rot180(bell))
-    assert bell[2, 3] / bell[2, 2] == pytest.approx(np.exp(-1 / (2 * 1.5**2)))
     flat, slope = np.ones((1, 1, 5, 5)), one(np.tile(np.arange(5.0), (5, 1)))
     for name, kernel in c2.KERNELS.items():
         assert kernel.shape == (3, 3), name
@@ -414,16 +364,13 @@ def test_rot180():
 # ------------------------------------------------------------ the layer
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_layer_is_torchs(bias):
-    layer = Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2, bias=bias)
-    theirs = torch.nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2, bias=bias)
+def test_layer_is_torchs():
+    layer = Conv2d(4, 6, (3, 2), stride=2, padding=1)
+    theirs = torch.nn.Conv2d(4, 6, (3, 2), stride=2, padding=1)
     assert layer.weight.shape == theirs.weight.shape
-    assert (layer.bias is None) == (theirs.bias is None)
     with torch.no_grad():
         theirs.weight.copy_(torch.as_tensor(layer.weight))
-        if bias:
-            theirs.bias.copy_(torch.as_tensor(layer.bias))
+        theirs.bias.copy_(torch.as_tensor(layer.bias))
     x = np.random.default_rng(0).normal(size=(2, 4, 7, 7)).astype(np.float32)
     (tx,) = tensors(x)
     expected = theirs(tx)
@@ -432,28 +379,20 @@ def test_layer_is_torchs(bias):
     expected.backward(torch.as_tensor(y))
     assert relative_error(layer.backward(y), tx.grad.numpy()) < 1e-5
     assert relative_error(layer.grad_weight, theirs.weight.grad.numpy()) < 1e-5
-    if bias:
-        assert relative_error(layer.grad_bias, theirs.bias.grad.numpy()) < 1e-5
-    else:
-        assert layer.grad_bias is None
+    assert relative_error(layer.grad_bias, theirs.bias.grad.numpy()) < 1e-5
 
 
 def test_layer_starts_as_torchs():
-    layer = Conv2d(8, 64, 5, groups=2, dtype=np.float64)
-    theirs = torch.nn.Conv2d(8, 64, 5, groups=2)
+    layer = Conv2d(4, 64, 5, dtype=np.float64)
+    theirs = torch.nn.Conv2d(4, 64, 5)
     for ours, torchs in (layer.weight, theirs.weight), (layer.bias, theirs.bias):
         bound = 1 / np.sqrt(4 * 5 * 5)
         assert np.abs(ours).max() <= bound
         assert np.abs(ours).max() == pytest.approx(bound, rel=0.1)
         assert ours.std() == pytest.approx(torchs.detach().numpy().std(), rel=0.25)
-    again = Conv2d(8, 64, 5, groups=2, dtype=np.float64)
+    again = Conv2d(4, 64, 5, dtype=np.float64)
     np.testing.assert_array_equal(layer.weight, again.weight)
-    assert (layer.weight != Conv2d(8, 64, 5, groups=2, seed=1).weight).any()
-
-
-def test_backward_needs_forward():
-    with pytest.raises(RuntimeError, match=r"forward\(x\) before backward"):
-        Conv2d(1, 1, 1).backward(np.zeros((1, 1, 2, 2)))
+    assert (layer.weight != Conv2d(4, 64, 5, seed=1).weight).any()
 
 
 # ------------------------------------------------------------ input
@@ -495,96 +434,59 @@ def test_nan_and_infinity_go_through():
     assert np.isnan(y).sum() == 1
 
 
+def test_pixels_may_be_uint8():
+    x = np.full((1, 1, 3, 3), 200, np.uint8)
+    kernel = np.full((1, 1, 3, 3), 2, np.uint8)
+    assert conv2d(x, kernel).dtype == np.float32
+    for operation in conv2d, conv2d_naive:
+        np.testing.assert_array_equal(operation(x, kernel), 3600)
+
+
 X, W = np.ones((1, 4, 3, 3)), np.ones((2, 4, 2, 2))
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (
-            (X, np.ones((1, 4, 5, 5))),
-            "kernel (5) is larger than the padded input (3)",
-        ),
-        (
-            (X, np.ones((1, 4, 2, 2)), None, 1, 0, (1, 3)),
-            "kernel (2), 4 with its gaps, is larger than the padded input (3)",
-        ),
-        ((X[0], W), "x must have shape (N, C, H, W) and hold images, got (4, 3, 3)"),
-        ((X[:, :0], W), "x must have shape (N, C, H, W) and hold images"),
-        ((X, W[0]), "kernel width) and hold numbers, got (4, 2, 2)"),
-        ((X, W[:0]), "kernel width) and hold numbers, got (0, 4, 2, 2)"),
-        (
-            (X, W[:, :3]),
-            "in_channels / groups = 4 / 1 = 4 on its second axis, got shape (2, 3, 2",
-        ),
-        ((X, W, None, 1, 0, 1, 2), "in_channels / groups = 4 / 2 = 2 on its second"),
-        (
-            (X, W, None, 1, 0, 1, 3),
-            "in_channels (4) must be divisible by groups (3)",
-        ),
-        (
-            (X, np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2),
-            "out_channels (3) must be divisible by groups (2)",
-        ),
-        ((X, W, None, 1, 0, 1, 0), "groups must be a whole number >= 1, got 0"),
-        ((X, W, np.ones(3)), "bias must have shape (2,), one number a feature map"),
-        ((X, W, np.ones((2, 1))), "bias must have shape (2,)"),
-        ((X.astype("f"), W), "one dtype, got x float32, weight float64"),
-        ((X, W, np.ones(2, "f")), "weight float64, bias float32"),
-        ((X.astype("f2"), W), "x must hold float32, float64 or whole numbers"),
-        ((X, W, None, 0), "stride must be a whole number >= 1, got 0"),
-        ((X, W, None, (1, 0)), "stride[1] must be a whole number >= 1, got 0"),
-        ((X, W, None, (1, 1, 1)), "stride must be a number or a pair, got (1, 1, 1)"),
-        ((X, W, None, 1.5), "stride must be a whole number >= 1, got 1.5"),
-        ((X, W, None, 1, -1), "padding must be a whole number >= 0, got -1"),
-        ((X, W, None, 1, (0, -2)), "padding[1] must be a whole number >= 0, got -2"),
-        ((X, W, None, 1, "wide"), "'valid' or 'same', got 'wide'"),
-        ((X, W, None, 2, "same"), "padding 'same' needs stride 1, got stride 2"),
-        ((X, W, None, 1, 0, 0), "dilation must be a whole number >= 1, got 0"),
+        ((X, np.ones((1, 4, 5, 5))), "kernel (5) is larger than the padded input (3)"),
+        ((X, W, None, 0), "all sizes must be at least 1"),
+        ((X, W, None, 1, -1), "and the padding 0"),
+        ((X, W, None, 1, "full"), "['narrow', 'same', 'wide'], got 'full'"),
+        # NumPy's own words: shapes that cannot mean anything.
+        ((X[0], W), None),
+        ((X[0, 0], W), None),
+        ((X, W[0]), None),
+        ((X, W, np.ones(3)), None),
+        ((X, W, 1.0), None),
+        ((X, W[:, :3]), None),
+        ((X, W[:, :1]), None),
+        ((X, W, None, 1, 0, 1, 2), None),
+        ((X, W, None, 1, 0, 1, 3), None),
+        ((X, np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), None),
+        ((np.ones((1, 6, 3, 3)), np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), None),
+        ((X, W, None, 1, 0, 1, 0), None),
+        ((X, W, None, (1, 1, 1)), None),
+        ((X, W, None, 1.5), None),
+        ((X.astype("U"), W), None),
     ],
 )
-@pytest.mark.parametrize("operation", [conv2d, conv2d_naive])
-def test_bad_input(operation, arguments, says):
-    with pytest.raises(ValueError) as error:
-        operation(*arguments)
-    assert says in str(error.value)
+def test_bad_input(arguments, says):
+    with pytest.raises((ValueError, TypeError, ZeroDivisionError)) as error:
+        conv2d(*arguments)
+    assert says is None or says in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
+        (lambda: conv2d_naive(X, W[:, :1]), "x has 4 channels, weight is for 1"),
+        (lambda: conv2d_naive(X[0], W), "not enough values to unpack"),
+        (lambda: conv2d_naive(X, W, np.ones(3)), "cannot reshape array"),
         (
             lambda: conv2d_backward(np.ones((1, 2, 3, 3)), X, W),
-            "grad_output must have the shape of the output, (1, 2, 2, 2), "
-            "got (1, 2, 3, 3)",
+            "grad_output must be (1, 2, 2, 2), got (1, 2, 3, 3)",
         ),
-        (
-            lambda: conv2d_backward(np.ones((1, 2, 2, 2), "f"), X, W),
-            "got grad_output float32, x float64",
-        ),
-        (lambda: Conv2d(0, 1, 3), "in_channels must be a whole number >= 1, got 0"),
-        (lambda: Conv2d(1, 2.0, 3), "out_channels must be a whole number >= 1"),
-        (lambda: Conv2d(3, 4, 3, groups=2), "in_channels (3) must be divisible by"),
-        (lambda: Conv2d(4, 3, 3, groups=2), "out_channels (3) must be divisible by"),
-        (lambda: Conv2d(1, 1, 3, stride=0), "stride must be a whole number >= 1"),
-        (lambda: Conv2d(1, 1, 3, padding=-1), "padding must be a whole number >= 0"),
-        (lambda: Conv2d(1, 1, 3, dilation=0), "dilation must be a whole number >= 1"),
-        (lambda: Conv2d(1, 1, (3, 3, 3)), "kernel_size must be a number or a pair"),
-        (lambda: Conv2d(1, 1, 3, dtype=int), "dtype must be float32 or float64"),
-        (
-            lambda: Conv2d(1, 1, 3).forward(np.ones((1, 1, 5, 5))),
-            "one dtype, got x float64, weight float32",
-        ),
-        (
-            lambda: c2.Windows((5, 5), 3).unroll(X),
-            "x must have shape (N, C, 5, 5), got (1, 4, 3, 3)",
-        ),
-        (
-            lambda: c2.Windows((3, 3), 2).fold(X),
-            "windows must have shape (N, C, *(2, 2), *(2, 2)), got (1, 4, 3, 3)",
-        ),
-        (lambda: c2.mean_kernel(0), "size must be a whole number >= 1, got 0"),
-        (lambda: c2.gaussian_kernel(3, 0), "sigma must be a finite number > 0, got 0"),
+        (lambda: Conv2d(3, 2, 2).forward(X), "cannot reshape array"),
     ],
 )
 def test_bad_arguments(call, says):

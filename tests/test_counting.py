@@ -6,7 +6,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from utils.counting import Layer, count_macs, count_parameters, layer_table
+from utils.counting import (
+    Layer,
+    count_macs,
+    count_parameters,
+    layer_table,
+    wiring_table,
+)
 
 
 def on_meta(build):
@@ -234,6 +240,32 @@ def test_the_printed_table():
     assert lines[-4].split() == ["Twisted", "48", "51"]
 
 
+# --- wires
+
+
+def test_connections_are_numbers_that_enter_neurons():
+    """Of layers of every kind, by hand; the activation and the dropout have none."""
+    model = nn.Sequential(
+        nn.Conv2d(4, 8, 3, groups=2),  # 2 channels of 9 pixels and a bias
+        nn.BatchNorm2d(8),  # a number and a bias
+        nn.ReLU(),
+        nn.AvgPool2d((2, 1)),  # 2 pixels
+        nn.Dropout(),
+        nn.Flatten(),
+        nn.Linear(8 * 3 * 6, 5, bias=False),
+    )
+    model[6].weight.requires_grad_(False)
+    table = wiring_table(model, (4, 8, 8))
+    assert [tuple(row) for row in table] == [
+        ("0", (8, 6, 6), 288, 8 * 19, 288 * 19),
+        ("1", (8, 6, 6), 288, 16, 288 * 2),
+        ("3", (8, 3, 6), 144, 0, 144 * 2),
+        ("6", (5,), 5, 0, 5 * 144),
+    ]
+    assert table.parameters == 8 * 19 + 16
+    assert table.connections == 288 * 21 + 144 * 2 + 720
+
+
 # --- nothing stays behind
 
 
@@ -241,7 +273,7 @@ def hooks_of(model):
     return [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
 
 
-@pytest.mark.parametrize("count", [count_macs, layer_table])
+@pytest.mark.parametrize("count", [count_macs, layer_table, wiring_table])
 def test_the_model_is_left_as_it_was(count):
     model = nn.Sequential(Twisted(), nn.Dropout(0.5)).train()
     model[0].stem[1].eval()

@@ -5,7 +5,8 @@ import pytest
 from test_explorers import state
 
 from utils import pooling
-from utils.explorers.pooling import EXAMPLE, PoolingExplorer
+from utils.explorers.pooling import PoolingExplorer
+from utils.figures.pooling import EXAMPLE
 
 FORWARD = {"max": pooling.max_pool2d, "mean": pooling.avg_pool2d}
 BACKWARD = {"max": pooling.max_pool2d_backward, "mean": pooling.avg_pool2d_backward}

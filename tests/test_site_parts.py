@@ -138,6 +138,11 @@ def test_a_fold_says_what_it_hides():
     assert cell["source"] == "fig = draw(x)"
     said = cell["metadata"]["mystnb"]
     assert said["code_prompt_show"] == "Show the code: draw the loss"
+    shown = {"cell_type": "code", "metadata": {}}
+    shown["source"] = "notebook.source(\n    training.fit, predict,\n)"
+    notebooks.label_fold(shown)
+    said = shown["metadata"]["mystnb"]
+    assert said["code_prompt_hide"] == "Hide the code of fit, predict"
     for source in ("x = 1", "# a @title"):
         plain = {"cell_type": "code", "source": source, "metadata": {}}
         notebooks.label_fold(plain)

@@ -173,6 +173,81 @@ def layer_table(model: nn.Module, input_shape, depth: int | None = None) -> Laye
     return table
 
 
+class Wiring(NamedTuple):
+    """One layer and what runs into its neurons; the output is that of one example."""
+
+    name: str
+    output: tuple[int, ...]
+    neurons: int
+    parameters: int
+    connections: int
+
+
+class WiringTable(list):
+    """Rows of `Wiring` that print as a table, with `parameters` and `connections`."""
+
+    @property
+    def parameters(self) -> int:
+        return sum(row.parameters for row in self)
+
+    @property
+    def connections(self) -> int:
+        return sum(row.connections for row in self)
+
+    def __repr__(self) -> str:
+        rows = [
+            (name, " × ".join(map(str, output)), *(f"{n:,}" for n in numbers))
+            for name, output, *numbers in self
+        ]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.connections:,}")
+        head = ("layer", "output", "neurons", "parameters", "connections")
+        return format_table(head, rows, total, words=2)
+
+
+def wiring_table(model: nn.Module, input_shape) -> WiringTable:
+    """Neurons, parameters and connections of each layer, as papers of 1998 gave them.
+
+    A connection is one number that enters one neuron, a bias included. Each number in
+    the `weight` and the `bias` of a layer counts once as a parameter, if it is trained,
+    and once for each place in the output map as a connection. Layers of one weight a
+    map, such as batch normalisation, have that many connections a neuron as their
+    window has pixels (1 if there is none); so have those without weights, such as
+    pooling. What has neither weight nor window, such as an activation, is left out.
+
+    Args:
+        model: any module; left as it was.
+        input_shape: as for `count_macs`.
+    """
+    table, hooks = WiringTable(), []
+
+    def listen(layer, args, output):
+        shape = _shape(output)
+        neurons, places = prod(shape), prod(shape[1:])
+        weight = getattr(layer, "weight", None)
+        window = getattr(layer, "kernel_size", 1)
+        window = window**2 if isinstance(window, Integral) else prod(window)
+        biases = neurons if getattr(layer, "bias", None) is not None else 0
+        if weight is None or weight.ndim == 1:
+            connections = window * neurons + biases
+        else:
+            connections = weight.numel() * places + biases
+        parameters = count_parameters(layer, trainable_only=True)
+        table.append(Wiring(names[layer], shape, neurons, parameters, connections))
+
+    names = {
+        module: name
+        for name, module in model.named_modules()
+        if hasattr(module, "weight") or hasattr(module, "kernel_size")
+    }
+    try:
+        hooks += [layer.register_forward_hook(listen) for layer in names]
+        trial_run(model, *_example(model, input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return table
+
+
 def _flop_counter() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping=VECTOR_PRODUCTS)
 

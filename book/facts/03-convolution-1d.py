@@ -1,7 +1,7 @@
 """Where the numbers of chapter 3 come from."""
 
 from book.facts import cited, computed
-from utils import convolution1d
+from utils import convolution1d, counting
 
 FACTS = [
     computed(
@@ -9,10 +9,15 @@ FACTS = [
         lambda: (4 - 1) / 2,
     ),
     computed(
-        "The dense layer has {} weights, the convolution {}",
+        "The fully connected layer has {} weights, the convolution {}",
+        lambda: (convolution1d.output_size(24, 5) * 24, 5),
+    ),
+    computed(
+        "three layers have {}, {:,} and {} parameters",
         lambda: (
-            convolution1d.output_size(24, 5) * 24,
-            len(convolution1d.moving_average(5)),
+            counting.count_parameters(counting.nn.Conv1d(1, 16, 9)),
+            counting.count_parameters(counting.nn.Conv1d(16, 16, 9)),
+            counting.count_parameters(counting.nn.Linear(16, 3)),
         ),
     ),
     cited(

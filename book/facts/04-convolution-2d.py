@@ -21,7 +21,7 @@ FACTS = [
         ),
     ),
     computed(
-        "The dense layer needs {:,} weights and {:,} biases",
+        "A fully connected layer needs {:,} weights and {:,} biases",
         lambda: (
             counting.nn.Linear(32 * 32 * 3, 28 * 28 * 4).weight.numel(),
             counting.nn.Linear(32 * 32 * 3, 28 * 28 * 4).bias.numel(),

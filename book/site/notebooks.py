@@ -101,20 +101,29 @@ class Page:
 
 
 def label_fold(cell: dict) -> None:
-    """Let the fold of a cell say what its first line, "# @title …", says.
+    """Let the fold of a cell say what it hides.
 
-    That line is how Colab titles a form; on the site it stands on the button.
+    That is what its first line says, "# @title …", with which Colab titles a form; the
+    names of what `notebook.source` shows; or the set-up.
     """
-    title = re.match(r"# *@title (.+)\n?", text_of(cell["source"]))
-    if title and cell["cell_type"] == "code":
+    if cell["cell_type"] != "code":
+        return
+    source, words = text_of(cell["source"]), None
+    if title := re.match(r"# *@title (.+)\n?", source):
         words = title[1].strip()
         if words[1:2].islower():
             words = words[0].lower() + words[1:]
-        cell["source"] = text_of(cell["source"])[title.end() :]
-        cell["metadata"]["mystnb"] = {
-            "code_prompt_show": f"Show the code: {words}",
-            "code_prompt_hide": f"Hide the code: {words}",
-        }
+        words = f"the code: {words}"
+        cell["source"] = source[title.end() :]
+    elif shown := re.search(r"\bsource\(([^()]*)\)", source):
+        names = re.findall(r"(\w+)\s*(?:,|$)", shown[1].strip())
+        words = f"the code of {', '.join(names)}"
+    elif cell.get("id") == "setup":
+        words = "the set-up"
+    if words:
+        prompts = {"code_prompt_show": f"Show {words}"}
+        prompts["code_prompt_hide"] = f"Hide {words}"
+        cell["metadata"]["mystnb"] = prompts
 
 
 def prepare(source: str, to_files: str) -> tuple[str, dict]:

@@ -1,40 +1,14 @@
 """Slide a kernel over an image: the explorer of chapter 4."""
 
-import matplotlib.pyplot as plt
-import numpy as np
 import traitlets
 
-from utils import plotting
-from utils.convolution2d import conv2d
 from utils.explorers import Explorer
+from utils.figures.convolution2d import worked_example
 
 
 def _rows(shortest, longest, least, most):
     row = traitlets.List(traitlets.Int(min=least, max=most), minlen=1, maxlen=longest)
     return {"trait": row, "minlen": shortest, "maxlen": longest}
-
-
-def worked_example(image, kernel, at=(0, 0)):
-    """Figure of an image, a kernel and the output, one output and its window marked.
-
-    Args:
-        image: (H, W).
-        kernel: (m, n), no larger than the image.
-        at: row and column of the output that is marked.
-
-    Raises:
-        ValueError: the kernel does not fit, see `utils.convolution2d.conv2d`.
-    """
-    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
-    output = conv2d(image[None, None], kernel[None, None])[0, 0]
-    widths = [part.shape[1] for part in (image, kernel, output)]
-    fig, axes = plt.subplots(
-        1, 3, figsize=(6.4, 2.4), gridspec_kw={"width_ratios": widths}
-    )
-    plotting.number_grid(axes[0], image, "image $X$", (*at, *kernel.shape))
-    plotting.number_grid(axes[1], kernel, "kernel $W$")
-    plotting.number_grid(axes[2], output, "output $Y$", (*at, 1, 1))
-    return fig
 
 
 class Convolution2dExplorer(Explorer):

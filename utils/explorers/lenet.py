@@ -19,8 +19,9 @@ import traitlets
 from torch import nn
 
 from utils import data, plotting, records
+from utils.dissection import feature_maps
 from utils.explorers import Explorer
-from utils.lenet import LeNet5, feature_maps
+from utils.lenet import LeNet5
 
 RECORD = "lenet5-augmented"
 # One of each class of the test digits of mnist5k, which run through the classes.
@@ -67,7 +68,7 @@ def export(model: LeNet5) -> dict:
     activation = type(getattr(model, "activation", None))
     pools = [getattr(model, name, None) for name in ("s2", "s4")]
     pooled = all(isinstance(pool, nn.MaxPool2d) for pool in pools)
-    if not isinstance(model, LeNet5) or activation not in ACTIVATIONS or not pooled:
+    if activation not in ACTIVATIONS or not pooled:
         raise ValueError(
             "model must be a LeNet5 with max pooling and nn.Tanh or nn.ReLU, got "
             f"{model!r}"
@@ -138,14 +139,14 @@ class LeNetExplorer(Explorer):
         bars.bar(range(10), shares, color=colors)
         bars.set(xticks=range(10), ylim=(0, 1), xlabel="digit", ylabel="probability")
         parts = right.subfigures(2, 1, height_ratios=[1.55, 1])
-        for part, name in zip(parts, ("C1", "C3"), strict=True):
+        for part, name in zip(parts, ("c1", "c3"), strict=True):
             values = maps[name][0].numpy()
             most = np.abs(values).max()
             axes = part.subplots(2, len(values) // 2)
             for ax, image in zip(axes.flat, values, strict=True):
                 ax.imshow(image, cmap=_signed(), vmin=-most, vmax=most)
                 _bare(ax)
-            part.suptitle(f"{name}: {len(values)} maps", fontsize=11)
+            part.suptitle(f"{name.upper()}: {len(values)} maps", fontsize=11)
         return fig
 
 

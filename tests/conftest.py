@@ -55,9 +55,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """What a browser draws is slow, and what is long begins first."""
+    """Explorers, and all that a browser draws, are slow; what is long begins first."""
     for item in items:
-        if SLOW & set(getattr(item, "fixturenames", ())):
+        drawn = SLOW & set(getattr(item, "fixturenames", ()))
+        if drawn or item.path.name.startswith("test_explorer"):
             item.add_marker(pytest.mark.slow)
     items.sort(key=rank)
 

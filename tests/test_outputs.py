@@ -18,6 +18,7 @@ def write(path, *sources, **metadata):
     return path
 
 
+@pytest.mark.slow
 def test_twice_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(outputs.ROOT))
     path = write(tmp_path / "a.ipynb", "print(1 + 1)", EXPLORER, accelerator="GPU")

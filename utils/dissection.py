@@ -79,7 +79,7 @@ class Zero(nn.Module):
 
 
 def drop(model: nn.Module, *names: str) -> nn.Module:
-    """A copy of the net in which some units have lost their F: x takes the shortcut.
+    """A copy of the net without the F of some units: x takes the shortcut.
 
     What follows the addition stays. A unit without shortcut passes x on.
 
@@ -179,7 +179,7 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
 
 
 def random_direction(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    """A random step that is as long as the weights it moves: name -> change.
+    """A random step, as long as the weights it moves: name -> change.
 
     Each filter of a convolution, and each row of a fully connected layer, gets normal
     numbers, scaled to its own length; biases and batch normalisation stay where they

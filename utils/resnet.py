@@ -18,7 +18,7 @@ def conv3x3(in_channels, out_channels, stride=1):
 
 
 class Shortcut(nn.Sequential):
-    """Every stride-th pixel of x; then A adds zeros, B (if need be) or C projects."""
+    """Every stride-th pixel of x; A adds zeros, B (if need be) or C projects."""
 
     def __init__(self, option, in_channels, channels, stride):
         super().__init__()
@@ -31,13 +31,13 @@ class Shortcut(nn.Sequential):
             self.zeros = 0
 
     def forward(self, x):
-        # A 1 x 1 convolution with a stride is wrong on many CPUs (oneDNN's issue 6035).
+        # 1 x 1 with a stride is wrong on many CPUs: oneDNN's issue 6035
         x = super().forward(x[:, :, :: self.stride, :: self.stride])
         return F.pad(x, (0, 0, 0, 0, 0, self.zeros)) if self.zeros else x
 
 
 class PlainUnit(nn.Module):
-    """h(x) = ReLU(F(x)), (N, in_channels, H, W) -> (N, channels, H / stride, ...)."""
+    """h(x) = ReLU(F(x)): (N, in_channels, H, W) -> (N, channels, H/s, W/s)."""
 
     def __init__(self, in_channels, channels, stride=1):
         super().__init__()
@@ -166,20 +166,20 @@ class CifarResNet(nn.Module):
         super().__init__()
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2, such as 20, got {depth}")
-        unit = ResidualUnit if residual else PlainUnit
+        unit, n = ResidualUnit if residual else PlainUnit, depth // 6
         options = {"shortcut": shortcut} if residual else {}
         self.standardize = Standardize(*{1: MNIST, 3: CIFAR10}[channels])
         self.conv1 = conv3x3(channels, width)
         self.bn1 = nn.BatchNorm2d(width)
-        self.layer1 = stage(unit, depth // 6, width, width, **options)
-        self.layer2 = stage(unit, depth // 6, width, 2 * width, 2, **options)
-        self.layer3 = stage(unit, depth // 6, 2 * width, 4 * width, 2, **options)
+        self.layer1 = stage(unit, n, width, width, **options)
+        self.layer2 = stage(unit, n, width, 2 * width, 2, **options)
+        self.layer3 = stage(unit, n, 2 * width, 4 * width, 2, **options)
         self.fc = nn.Linear(4 * width, 10)
         initialize(self)
 
     def forward(self, images):
         if images.shape[1] != self.conv1.in_channels:
-            raise ValueError(f"images {tuple(images.shape)} have other channels")
+            raise ValueError(f"{tuple(images.shape)} are other images")
         x = self.standardize(images)
         x = F.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)
         x = self.layer1(x)

@@ -4,6 +4,7 @@ import numpy as np
 
 from book.facts import cited, computed
 from utils import counting, dissection, experiments, records, resnet, zoo
+from utils.experiments.runner import PROBED
 
 FACTS = [
     cited(
@@ -39,7 +40,8 @@ FACTS = [
         ),
     ),
     computed(
-        "The same answers, in {} layers. So weights with which {} plain layers",
+        "and you have {} layers that make as few errors (we do it in section 10.7). "
+        "Weights with which {} plain layers",
         lambda: ((dissection.count_depth(resnet.DigitResNet(44, False)), 44)),
     ),
     computed(
@@ -148,8 +150,8 @@ FACTS = [
         lambda: 4 * counting.count_parameters(zoo.build("resnet50")) / 1e6,
     ),
     computed(
-        "in a network of {} layers, and let each of its units",
-        lambda: dissection.count_depth(resnet.DigitResNet(44)),
+        "And here are the {} plain layers",
+        lambda: dissection.count_depth(resnet.DigitResNet(44, False)),
     ),
     computed(
         "and the three projections, and has {:,} parameters, like ResNet-34 "
@@ -224,7 +226,7 @@ FACTS = [
         lambda: resnet.DigitResNet(8).fc.out_features,
     ),
     computed(
-        "Then **train**: {} and {} plain layers, and {} with",
+        "Then **train**: 8, {} and {} plain layers, and {} with",
         lambda: (
             (
                 dissection.count_depth(resnet.DigitResNet(20)),
@@ -284,7 +286,7 @@ FACTS = [
     ),
     computed(
         "on the same {} training images",
-        lambda: experiments.PROBED,
+        lambda: PROBED,
     ),
     computed(
         "after the last, for {} layers",

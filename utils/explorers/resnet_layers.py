@@ -3,17 +3,15 @@
 import torch
 import traitlets
 
-from utils import plotting
+from utils import plotting, zoo
 from utils.counting import layer_table
 from utils.explorers import Explorer
 from utils.resnet import Bottleneck, ResNet
-from utils.zoo import ARCHITECTURES, plain34
-from utils.zoo import build as build_residual
 
 # Name -> units of each stage, and whether they are bottlenecks and have shortcuts.
 NETS = {
     name: (blocks, unit is Bottleneck, True)
-    for name, (unit, _, blocks) in ARCHITECTURES.items()
+    for name, (unit, _, blocks) in zoo.ARCHITECTURES.items()
 }
 NETS["plain34"] = (NETS["resnet34"][0], False, False)
 PARTS = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
@@ -35,7 +33,7 @@ def build(name: str, **options) -> ResNet:
     if not bottleneck:
         options.pop("stride_at", None)
     with torch.device("meta"):
-        return build_residual(name, **options) if residual else plain34()
+        return zoo.build(name, **options) if residual else zoo.plain34()
 
 
 def costs_by_part(name: str, size: int = 224, **options) -> dict[str, tuple[int, int]]:
@@ -81,7 +79,7 @@ class ResNetLayersExplorer(Explorer):
 
     def still(self):
         fig, axes = plotting.plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
-        names = list(ARCHITECTURES)
+        names = list(zoo.ARCHITECTURES)
         every = [costs_by_part(name) for name in names]
         for k, (ax, unit) in enumerate(zip(axes, (1e6, 1e9), strict=True)):
             left = [0.0] * len(names)

@@ -109,18 +109,19 @@ def copy_errors(curves: dict):
     return fig
 
 
-def work_by_layer(work: dict):
+def work_by_layer(work: dict, totals: dict):
     """Bars of MACs, layer by layer, one panel a net; arcs for the last one's shortcuts.
 
     Args:
-        work: name -> MACs of each layer, in order.
+        work: name -> MACs of each layer on the main path, in order.
+        totals: name -> MACs of the net, projections included.
     """
     fig, axes = plt.subplots(len(work), 1, figsize=(6.4, 3.6), sharex=True, sharey=True)
     for ax, (name, macs) in zip(axes, work.items(), strict=True):
         macs = np.array(macs) / 1e9
         ax.bar(range(1, len(macs) + 1), macs)
         ax.set_ylabel("10⁹ MACs")
-        ax.set_title(f"{name}: {macs.sum():.2f} together")
+        ax.set_title(f"{name}: {totals[name] / 1e9:.2f} together")
     axes[-1].set_xlabel("layer")
     arc = {"arrowstyle": "-", "connectionstyle": "arc3,rad=-0.6"}
     for start in range(2, len(macs), 2):
@@ -180,10 +181,10 @@ def training_errors(histories: dict):
         histories: "plain, 8" and so on -> a `History` of `fit`.
     """
     fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
-    deepest = max(name.split(", ")[1] for name in histories)
+    deepest = max(int(name.split(", ")[1]) for name in histories)
     for name, history in histories.items():
         kind, depth = name.split(", ")
-        look = LOOKS[kind] | {"ls": "-" if depth == deepest else "--", "ms": 4}
+        look = LOOKS[kind] | {"ls": "-" if int(depth) == deepest else "--", "ms": 4}
         curves = history.train_accuracy, history.test_accuracy
         for ax, right in zip(axes, curves, strict=True):
             epochs = range(1, len(right) + 1)

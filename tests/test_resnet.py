@@ -299,9 +299,9 @@ def test_depths_that_do_not_exist(depth):
 
 
 def test_shortcuts_that_do_not_exist():
-    with pytest.raises(ValueError, match="no shortcut 'D' from 16 to 16"):
+    with pytest.raises(ValueError, match="no shortcut 'D', 16 to 16"):
         CifarResNet(8, shortcut="D")
-    with pytest.raises(ValueError, match="no shortcut 'A' from 8 to 4"):
+    with pytest.raises(ValueError, match="no shortcut 'A', 8 to 4"):
         ResidualUnit(8, 4, shortcut="A")
 
 

@@ -22,13 +22,13 @@ class Shortcut(nn.Sequential):
 
     def __init__(self, option, in_channels, channels, stride):
         super().__init__()
-        if option not in ("A", "B", "C") or channels < in_channels and option == "A":
-            raise ValueError(f"no shortcut {option!r} from {in_channels} to {channels}")
         self.stride, self.zeros = stride, channels - in_channels
         if option == "C" or option == "B" and (stride > 1 or self.zeros != 0):
             self.append(nn.Conv2d(in_channels, channels, 1, bias=False))
             self.append(nn.BatchNorm2d(channels))
             self.zeros = 0
+        elif option not in ("A", "B") or self.zeros < 0:
+            raise ValueError(f"no shortcut {option!r}, {in_channels} to {channels}")
 
     def forward(self, x):
         # 1 x 1 with a stride is wrong on many CPUs: oneDNN's issue 6035
@@ -70,7 +70,8 @@ class Bottleneck(nn.Module):
     def __init__(self, in_channels, channels, stride=1, shortcut="B", stride_at="1x1"):
         super().__init__()
         width = channels // 4
-        self.first, second = {"1x1": (stride, 1), "3x3": (1, stride)}[stride_at]
+        strides = {"1x1": (stride, 1), "3x3": (1, stride)}
+        self.first, second = strides[stride_at]
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = conv3x3(width, width, second)

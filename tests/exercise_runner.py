@@ -86,14 +86,24 @@ def names(source: str) -> tuple[set[str], set[str]]:
     top = symtable.symtable(source, "cell", "exec")
     binds = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
     binds |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
-    reads, blocks = (
-        {s.get_name() for s in top.get_symbols() if s.is_referenced()},
-        [top],
-    )
+    reads = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    blocks = list(top.get_children())
     while blocks:
         blocks += (block := blocks.pop()).get_children()
         reads |= {s.get_name() for s in block.get_symbols() if s.is_global()}
     return binds, reads
+
+
+def reached(bound: set[str], sources: list[str]) -> set[str]:
+    """`bound`, and what cells bind that use it, such as a function that calls one."""
+    while more := {
+        name
+        for binds, reads in map(names, sources)
+        if reads & bound
+        for name in binds - bound
+    }:
+        bound = bound | more
+    return bound
 
 
 class Walk:
@@ -175,6 +185,7 @@ def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
     as it went, and a cell between waits until something asks for a name that it binds.
     """
     changed, waiting = set(), []
+    before = [cell["source"] for cell in walk.cells[:index] if not cell["test"]]
 
     def bring(reads: set) -> None:
         wanted = []
@@ -194,7 +205,7 @@ def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
             mine = names(answers[name])
             bring(mine[1])
             walk.step(k, answers)
-            changed |= binds | mine[0]
+            changed = reached(changed | binds | mine[0], before)
         elif not walk.cells[k]["test"]:
             waiting.append(k)
             changed |= binds if reads & changed else set()

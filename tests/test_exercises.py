@@ -14,7 +14,7 @@ from pathlib import Path
 import colab
 import nbformat
 import pytest
-from exercise_runner import names
+from exercise_runner import names, reached
 
 from book.tools import exercises
 from book.tools.exercises import kind
@@ -164,9 +164,9 @@ def test_a_wrong_answer_that_cannot_be_made_is_said(text, complaint):
 # --- every check, against right and wrong answers
 
 
-def used_later(source: str, later: list[str]) -> bool:
-    """Whether one of the later cells uses a name that `source` binds at its top."""
-    bound = names(source)[0]
+def used_later(source: str, before: list[str], later: list[str]) -> bool:
+    """Whether a later cell uses a name that `source` binds, or what calls it."""
+    bound = reached(names(source)[0], before)
     for cell in later:
         binds, reads = names(cell)
         if bound & reads:
@@ -181,8 +181,9 @@ def last_cells(cells: list[dict], answers: list[tuple[str, str, str]]) -> dict:
     for cell, what, source in answers:
         mine = exercises.exercise_of(cell)
         own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) == mine]
-        later = [cell["source"] for cell in cells[own[-1] + 1 :]]
-        if not used_later(source, later):
+        end = own[-1] + 1
+        before = [c["source"] for c in cells[:end] if not c.get("test")]
+        if not used_later(source, before, [c["source"] for c in cells[end:]]):
             found[f"{cell}: {what}"] = own[-1]
     return found
 
@@ -206,6 +207,11 @@ def parts(cells: list[dict]) -> dict[str, list[int]]:
         if name := exercises.exercise_of(cell["id"]):
             found.setdefault(name, [k if end is None else end, k])[1] = end = k + 1
     return found
+
+
+def test_what_calls_a_changed_function_is_changed():
+    before = ["def pair():\n    return unit()", "x = pair()", "y = 1"]
+    assert reached({"unit"}, before) == {"unit", "pair", "x"}
 
 
 def test_parts_of_a_notebook():

@@ -8,6 +8,7 @@ import traitlets
 from test_explorers import state
 
 from utils.counting import count_macs, count_parameters, layer_table
+from utils.dissection import count_depth
 from utils.explorers.resnet_layers import (
     NETS,
     PARTS,
@@ -69,6 +70,16 @@ def python_layers(name, size, shortcut, stride_at):
     return net, layers
 
 
+def stride_of(modules, name):
+    """A stride, whether the layer has it or pixels are left out before the layer."""
+    unit = modules[name.rpartition(".")[0]]
+    if name.endswith("downsample"):
+        return modules[name].stride
+    if name.endswith("conv1") and hasattr(unit, "first"):
+        return unit.first
+    return modules[name].stride[0]
+
+
 def check(page):
     """Every layer and every total is Python's, in the state and in the sentence."""
     now = state(page)
@@ -89,13 +100,16 @@ def check(page):
             module = modules[f"{name}.0"]
         if name != "fc":
             assert (layer["kernel"],) * 2 == module.kernel_size, name
-            assert (layer["stride"],) * 2 == module.stride, name
+            assert layer["stride"] == stride_of(modules, name), name
             assert layer["from"] == module.in_channels, name
     assert now["parameters"] == count_parameters(net)
     assert now["macs"] == count_macs(net, (3, now["size"], now["size"]))
-    assert now["depth"] == net.depth
+    assert now["depth"] == count_depth(net)
     words = said(page)
-    assert f"at {now['size']}×{now['size']}: {net.depth} layers with weights" in words
+    assert (
+        f"at {now['size']}×{now['size']}: {count_depth(net)} layers with weights"
+        in words
+    )
     assert f"{now['parameters']:,} parameters" in words
     assert f"{now['macs'] / 1e9:.3f} G MACs" in words
     return now

@@ -1,12 +1,23 @@
-"""Take a network apart: what each layer says. For any module, by the names in it."""
+"""Taking networks apart: what passes through them, what becomes of them without a part.
+
+Each function takes any module in which it finds what it needs, leaves it as it was, and
+works beside it, on its device. A net of stages has them as children called layer1,
+layer2, ..., sequences of units; the shortcut of a unit is its child `downsample`.
+"""
+
+import copy
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from utils.training import evaluating
 
 # Their output belongs to the layer before them.
 ACTIVATIONS = nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU
+
+# --- what each layer says
 
 
 def feature_maps(model, images, grad=False) -> dict[str, torch.Tensor]:
@@ -41,3 +52,194 @@ def feature_maps(model, images, grad=False) -> dict[str, torch.Tensor]:
         for hook in hooks:
             hook.remove()
     return maps
+
+
+# --- what passes through the units
+
+
+class Step(NamedTuple):
+    """What passed one unit: its input x, F(x) and its output h(x)."""
+
+    name: str  # such as "layer1.0"
+    x: torch.Tensor
+    f: torch.Tensor
+    output: torch.Tensor
+
+
+def units_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Name -> unit of a net of stages, such as "layer1.0", in order."""
+    return {
+        f"{stage}.{i}": unit
+        for stage, sequence in model.named_children()
+        if stage.startswith("layer")
+        for i, unit in sequence.named_children()
+    }
+
+
+def trace(model: nn.Module, images) -> tuple[list[Step], torch.Tensor]:
+    """A forward pass, laid open: a `Step` for each unit, and the logits.
+
+    F(x) is what the last layer gives before the shortcut is added. Gradients flow
+    through all that is returned.
+    """
+    steps, last, hooks = [], {}, []
+
+    def after_layer(layer, inputs, output):
+        last["f"] = output
+
+    def after_unit(unit, inputs, output):
+        steps.append(Step(names[unit], *inputs, last.pop("f", output), output))
+
+    names = {unit: name for name, unit in units_of(model).items()}
+    for unit in names:
+        for name, layer in unit.named_children():
+            if name != "downsample":
+                hooks.append(layer.register_forward_hook(after_layer))
+        hooks.append(unit.register_forward_hook(after_unit))
+    try:
+        return steps, model(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def count_depth(model: nn.Module) -> int:
+    """Layers with weights on the main path; shortcuts stand beside it."""
+    weighty = (nn.Conv2d, nn.Linear)
+    layers = [name for name, m in model.named_modules() if isinstance(m, weighty)]
+    return sum("downsample" not in name for name in layers)
+
+
+# --- units deleted, units swapped
+
+
+class Zero(nn.Module):
+    """Nothing to add, whatever comes."""
+
+    def forward(self, x):
+        return x.new_zeros(())
+
+
+def drop(model: nn.Module, *names: str) -> nn.Module:
+    """A copy of the net without the F of some units: x takes the shortcut.
+
+    What follows the addition stays. A unit without shortcut passes x on.
+
+    Source: A. Veit, M. Wilber and S. Belongie, "Residual networks behave like ensembles
+    of relatively shallow networks", NeurIPS 2016 (arXiv:1605.06431).
+
+    Args:
+        names: of units, such as "layer1.0".
+
+    Raises:
+        ValueError: a unit without shortcut that changes the shape.
+    """
+    model = copy.deepcopy(model)
+    for name in names:
+        unit = model.get_submodule(name)
+        layers = [k for k, _ in unit.named_children() if k != "downsample"]
+        if hasattr(unit, "downsample"):
+            for layer in layers:
+                setattr(unit, layer, nn.Identity())
+            setattr(unit, layers[-1], Zero())
+        elif unit.conv1.stride != (1, 1):
+            raise ValueError(f"{name} changes the shape, and has no shortcut")
+        else:
+            model.set_submodule(name, nn.Identity())
+    return model
+
+
+def swap(model: nn.Module, first: str, second: str) -> nn.Module:
+    """A copy of the net in which two units have changed places.
+
+    Args:
+        first, second: names of units, such as "layer1.1" and "layer1.2".
+
+    Raises:
+        ValueError: units whose weights differ in shape.
+    """
+    model = copy.deepcopy(model)
+    a, b = model.get_submodule(first), model.get_submodule(second)
+    if [p.shape for p in a.parameters()] != [p.shape for p in b.parameters()]:
+        raise ValueError(f"{first} and {second} cannot change places: other shapes")
+    model.set_submodule(first, b)
+    model.set_submodule(second, a)
+    return model
+
+
+# --- gradients, and slices of the loss
+
+
+def gradients_by_depth(model: nn.Module, images, labels) -> dict[str, float]:
+    """How long the gradient of the loss is at the input of each unit.
+
+    As in training: batch normalisation takes the statistics of these images. The loss
+    is the mean over the images of the cross-entropy.
+
+    Args:
+        images, labels: (N, C, H, W) and (N,).
+
+    Returns:
+        name of the unit -> root of the sum of squares of dL/dx.
+    """
+    steps, logits = trace(copy.deepcopy(model).train(), images)
+    loss = F.cross_entropy(logits, labels)
+    gradients = torch.autograd.grad(loss, [step.x for step in steps])
+    return {s.name: float(g.norm()) for s, g in zip(steps, gradients, strict=True)}
+
+
+def loss_gradient(model: nn.Module, images, labels) -> dict[str, torch.Tensor]:
+    """The gradient of the mean cross-entropy, as in training: name -> dL/dweight."""
+    model = copy.deepcopy(model).train()
+    F.cross_entropy(model(images), labels).backward()
+    return {name: weight.grad for name, weight in model.named_parameters()}
+
+
+def losses_along(model: nn.Module, direction, steps, images, labels) -> list[float]:
+    """The loss at weights + step * direction, a slice of its landscape.
+
+    As in training: batch normalisation takes the statistics of these images. The
+    running ones belong to the weights in the middle and to no others.
+
+    Args:
+        direction: name of a parameter -> what is added to it, of its shape.
+        steps: numbers.
+        images, labels: (N, C, H, W) and (N,).
+
+    Returns:
+        the mean cross-entropy for each step.
+    """
+    model = copy.deepcopy(model).train()
+    weights = {name: model.get_parameter(name).detach() for name in direction}
+    losses = []
+    for step in steps:
+        moved = {name: weights[name] + step * direction[name] for name in weights}
+        with torch.no_grad():
+            logits = torch.func.functional_call(model, moved, images)
+        losses.append(F.cross_entropy(logits, labels).item())
+    return losses
+
+
+def random_direction(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
+    """A random step, as long as the weights it moves: name -> change.
+
+    Each filter of a convolution, and each row of a fully connected layer, gets normal
+    numbers, scaled to its own length; biases and batch normalisation stay where they
+    are. Without the scaling, nets with larger weights would seem to lie in wider
+    valleys.
+
+    Source: H. Li and others, "Visualizing the loss landscape of neural nets", NeurIPS
+    2018 (arXiv:1712.09913), section 4.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    direction = {}
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1:
+            noise = torch.randn(weight.shape, generator=generator).to(weight)
+            axes = tuple(range(1, weight.ndim))  # all but the filter's number
+            lengths = [
+                torch.linalg.vector_norm(v, dim=axes, keepdim=True)
+                for v in (weight.detach(), noise)
+            ]
+            direction[name] = noise * lengths[0] / lengths[1]
+    return direction

@@ -3,8 +3,8 @@
 import numpy as np
 
 from book.facts import cited, computed
-from utils import counting, experiments, records, resnet
-from utils.experiments import runner
+from utils import counting, dissection, experiments, records, resnet, zoo
+from utils.experiments.runner import PROBED
 
 FACTS = [
     cited(
@@ -13,9 +13,9 @@ FACTS = [
     ),
     computed(
         "how to count ResNet-50's {} layers and {:,} parameters",
-        lambda: (lambda net: (net.depth, counting.count_parameters(net)))(
-            resnet.resnet50()
-        ),
+        lambda: (
+            lambda net: (dissection.count_depth(net), counting.count_parameters(net))
+        )(zoo.build("resnet50")),
     ),
     computed(
         "plain convolutional networks of {} to {} layers",
@@ -40,8 +40,9 @@ FACTS = [
         ),
     ),
     computed(
-        "The same answers, in {} layers. So weights with which {} plain layers",
-        lambda: ((resnet.DigitResNet(44, False).depth, 44)),
+        "and you have {} layers that make as few errors (we do it in section 10.7). "
+        "Weights with which {} plain layers",
+        lambda: ((dissection.count_depth(resnet.DigitResNet(44, False)), 44)),
     ),
     computed(
         "in a network of {} layers for ImageNet and in our small one of {}. "
@@ -49,8 +50,8 @@ FACTS = [
         "section 10.1 (`resnet-shortcuts`): test errors of {:,}",
         lambda: (
             (
-                resnet.resnet34().depth,
-                resnet.DigitResNet(20).depth,
+                dissection.count_depth(zoo.build("resnet34")),
+                dissection.count_depth(resnet.DigitResNet(20)),
                 records.load_record("resnet-shortcuts")["data"]["test"],
             )
         ),
@@ -62,7 +63,7 @@ FACTS = [
     computed(
         "From {} to {} layers",
         lambda: (lambda d: (min(d), max(d)))(
-            [int(name.removeprefix("resnet")) for name in resnet.ARCHITECTURES]
+            [int(name.removeprefix("resnet")) for name in zoo.ARCHITECTURES]
         ),
     ),
     computed(
@@ -95,7 +96,7 @@ FACTS = [
         lambda: tuple(
             stage[0].conv1.out_channels
             for stage in (lambda n: (n.layer1, n.layer2, n.layer3, n.layer4))(
-                resnet.resnet18()
+                zoo.build("resnet18")
             )
         ),
     ),
@@ -105,7 +106,7 @@ FACTS = [
     ),
     computed(
         r"So $1 + 3\,(3+4+6+3) + 1 = {}$",
-        lambda: 1 + 3 * sum(resnet.ARCHITECTURES["resnet50"][0]) + 1,
+        lambda: 1 + 3 * sum(zoo.ARCHITECTURES["resnet50"][2]) + 1,
     ),
     cited(
         'says 3.8 billion "FLOPs" for ResNet-50',
@@ -114,7 +115,7 @@ FACTS = [
     computed(
         "We count {:.3f}. Many programs print {:.2f} instead",
         lambda: tuple(
-            counting.count_macs(resnet.resnet50(stride_at=s), (3, 224, 224)) / 1e9
+            counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224)) / 1e9
             for s in ("1x1", "3x3")
         ),
     ),
@@ -122,18 +123,18 @@ FACTS = [
         "That costs {:.0f} % more work",
         lambda: (lambda a, b: 100 * (b / a - 1))(
             *[
-                counting.count_macs(resnet.resnet50(stride_at=s), (3, 224, 224))
+                counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224))
                 for s in ("1x1", "3x3")
             ]
         ),
     ),
     computed(
         "does ResNet-50 really have {:,}?",
-        lambda: counting.count_parameters(resnet.resnet50()),
+        lambda: counting.count_parameters(zoo.build("resnet50")),
     ),
     computed(
         "where shapes change (B) and {:,} classes",
-        lambda: resnet.resnet18().fc.out_features,
+        lambda: zoo.build("resnet18").fc.out_features,
     ),
     computed(
         "which alone hold {:.0f} million of its {:.0f} million.",
@@ -142,48 +143,53 @@ FACTS = [
                 counting.count_parameters(net.classifier) / 1e6,
                 counting.count_parameters(net) / 1e6,
             )
-        )(resnet.vgg19()),
+        )(zoo.vgg19()),
     ),
     computed(
         "fetches published ones, {:.0f} MB, and checks",
-        lambda: 4 * counting.count_parameters(resnet.resnet50()) / 1e6,
+        lambda: 4 * counting.count_parameters(zoo.build("resnet50")) / 1e6,
     ),
     computed(
-        "in a network of {} layers, and let each of its units",
-        lambda: resnet.DigitResNet(44).depth,
+        "And here are the {} plain layers",
+        lambda: dissection.count_depth(resnet.DigitResNet(44, False)),
     ),
     computed(
         "and the three projections, and has {:,} parameters, like ResNet-34 "
         "with option A",
         lambda: (lambda a, b: a if a == b else None)(
-            counting.count_parameters(resnet.plain34()),
-            counting.count_parameters(resnet.resnet34(shortcut="A")),
+            counting.count_parameters(zoo.plain34()),
+            counting.count_parameters(zoo.build("resnet34", shortcut="A")),
         ),
     ),
     computed(
         "we add a plain network of {} layers",
-        lambda: resnet.DigitResNet(20).depth,
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed(
         "The plain one of {} layers keeps about half",
-        lambda: resnet.DigitResNet(44).depth,
+        lambda: dissection.count_depth(resnet.DigitResNet(44)),
     ),
     computed(
         "The plain network of {} layers breaks its promise, too",
-        lambda: resnet.DigitResNet(20).depth,
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed(
         "8 plain layers take a learning rate of a tenth, {} a few "
         "thousandths, {} a few millionths",
-        lambda: tuple(resnet.DigitResNet(d).depth for d in (20, 44)),
+        lambda: tuple(dissection.count_depth(resnet.DigitResNet(d)) for d in (20, 44)),
     ),
     computed(
         "We take the plain network of {} layers, since the one of {} has "
         "learnt too little to lose. One of nine units is more than one of "
         "{}; in the exercises both have {} layers",
-        lambda: (lambda a, b: (a.depth, b.depth, len(b.units()), a.depth))(
-            resnet.DigitResNet(20), resnet.DigitResNet(44)
-        ),
+        lambda: (
+            lambda a, b: (
+                dissection.count_depth(a),
+                dissection.count_depth(b),
+                len(dissection.units_of(b)),
+                dissection.count_depth(a),
+            )
+        )(resnet.DigitResNet(20), resnet.DigitResNet(44)),
     ),
     cited(
         "along much shorter ones, of 10 to 34 layers in a network of 110",
@@ -199,14 +205,14 @@ FACTS = [
     ),
     computed(
         "networks of {} layers before training",
-        lambda: resnet.DigitResNet(44).depth,
+        lambda: dissection.count_depth(resnet.DigitResNet(44)),
     ),
     computed(
         "with {}, {} and {} maps instead of {}, {} and {}, on digits averaged to {}×{}",
         lambda: (
             (
                 *[
-                    s[0].out_channels
+                    s[0].conv1.out_channels
                     for n in (resnet.DigitResNet(8), resnet.CifarResNet(8))
                     for s in (n.layer1, n.layer2, n.layer3)
                 ],
@@ -220,8 +226,14 @@ FACTS = [
         lambda: resnet.DigitResNet(8).fc.out_features,
     ),
     computed(
-        "Then **train**: {} and {} plain layers, and {} with",
-        lambda: ((resnet.DigitResNet(20).depth, resnet.DigitResNet(44).depth, 44)),
+        "Then **train**: 8, {} and {} plain layers, and {} with",
+        lambda: (
+            (
+                dissection.count_depth(resnet.DigitResNet(20)),
+                dissection.count_depth(resnet.DigitResNet(44)),
+                44,
+            )
+        ),
     ),
     cited(
         "with a network of 110 layers",
@@ -256,7 +268,7 @@ FACTS = [
     ),
     computed(
         "own case, networks of {} and {} layers on CIFAR-10",
-        lambda: tuple(resnet.CifarResNet(d).depth for d in (20, 56)),
+        lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
     ),
     computed(
         "It takes {} epochs, the photographs",
@@ -274,11 +286,11 @@ FACTS = [
     ),
     computed(
         "on the same {} training images",
-        lambda: runner.PROBED,
+        lambda: PROBED,
     ),
     computed(
         "after the last, for {} layers",
-        lambda: resnet.CifarResNet(56).depth,
+        lambda: dissection.count_depth(resnet.CifarResNet(56)),
     ),
     computed(
         r"A bottleneck of 1×1, 3×3 and 1×1 has {:,} weights for {} maps, "
@@ -289,9 +301,9 @@ FACTS = [
                 256 * 64 + 9 * 64 * 64 + 64 * 256,
                 256,
                 2 * 9 * 256 * 256,
-                sum(resnet.ARCHITECTURES["resnet50"][0]),
-                counting.count_parameters(resnet.resnet50()),
-                counting.count_macs(resnet.resnet50(), (3, 224, 224)) / 1e9,
+                sum(zoo.ARCHITECTURES["resnet50"][2]),
+                counting.count_parameters(zoo.build("resnet50")),
+                counting.count_macs(zoo.build("resnet50"), (3, 224, 224)) / 1e9,
             )
         ),
     ),
@@ -359,7 +371,7 @@ FACTS = [
         "when you add layers: {} make {:.1f} % errors",
         lambda: (
             (
-                resnet.CifarResNet(56).depth,
+                dissection.count_depth(resnet.CifarResNet(56)),
                 100
                 - 100
                 * records.finals(
@@ -381,6 +393,6 @@ FACTS = [
     ),
     computed(
         "the difference is {} plus signs",
-        lambda: len(resnet.CifarResNet(56).units()),
+        lambda: len(dissection.units_of(resnet.CifarResNet(56))),
     ),
 ]

@@ -1,7 +1,7 @@
 """Where the numbers of check-your-sources.md come from."""
 
 from book.facts import cited, computed
-from utils import counting, inception, resnet
+from utils import counting, inception, zoo
 
 FACTS = [
     computed(
@@ -148,11 +148,12 @@ FACTS = [
     computed(
         "many libraries print {:.2f} billion",
         lambda: (
-            counting.count_macs(resnet.resnet50(stride_at="3x3"), (3, 224, 224)) / 1e9
+            counting.count_macs(zoo.build("resnet50", stride_at="3x3"), (3, 224, 224))
+            / 1e9
         ),
     ),
     computed(
         "The parameters are the same, {:,}.",
-        lambda: counting.count_parameters(resnet.resnet50()),
+        lambda: counting.count_parameters(zoo.build("resnet50")),
     ),
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from book.facts import cited, computed
-from utils import experiments, records, resnet
+from utils import dissection, experiments, records, resnet
 
 FACTS = [
     computed(
@@ -538,7 +538,7 @@ FACTS = [
     computed(
         "convolutions with {}, {} and {} maps, on",
         lambda: tuple(
-            s[0].out_channels
+            s[0].conv1.out_channels
             for s in (lambda n: (n.layer1, n.layer2, n.layer3))(resnet.DigitResNet(8))
         ),
     ),
@@ -548,7 +548,7 @@ FACTS = [
     ),
     computed(
         "here in the network of {} layers, by the same",
-        lambda: resnet.DigitResNet(20).depth,
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed(
         "The paper's recipe of {} epochs",
@@ -558,7 +558,7 @@ FACTS = [
         "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
         lambda: (
             lambda r, f: (
-                resnet.CifarResNet(20).depth,
+                dissection.count_depth(resnet.CifarResNet(20)),
                 r["variants"]["plain-20"]["parameters"],
                 r["variants"]["plain-20"]["epochs"],
                 100 * (1 - f["train_accuracy"]),
@@ -575,7 +575,7 @@ FACTS = [
         "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
         lambda: (
             lambda r, f: (
-                resnet.CifarResNet(56).depth,
+                dissection.count_depth(resnet.CifarResNet(56)),
                 r["variants"]["plain-56"]["parameters"],
                 r["variants"]["plain-56"]["epochs"],
                 100 * (1 - f["train_accuracy"]),
@@ -592,7 +592,7 @@ FACTS = [
         "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
         lambda: (
             lambda r, f: (
-                resnet.CifarResNet(20).depth,
+                dissection.count_depth(resnet.CifarResNet(20)),
                 r["variants"]["residual-20"]["parameters"],
                 r["variants"]["residual-20"]["epochs"],
                 100 * (1 - f["train_accuracy"]),
@@ -609,7 +609,7 @@ FACTS = [
         "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
         lambda: (
             lambda r, f: (
-                resnet.CifarResNet(56).depth,
+                dissection.count_depth(resnet.CifarResNet(56)),
                 r["variants"]["residual-56"]["parameters"],
                 r["variants"]["residual-56"]["epochs"],
                 100 * (1 - f["train_accuracy"]),
@@ -629,8 +629,11 @@ FACTS = [
                 20,
                 *(
                     lambda n: (
-                        n.depth,
-                        *(s[0].out_channels for s in (n.layer1, n.layer2, n.layer3)),
+                        dissection.count_depth(n),
+                        *(
+                            s[0].conv1.out_channels
+                            for s in (n.layer1, n.layer2, n.layer3)
+                        ),
                     )
                 )(resnet.CifarResNet(56)),
             )
@@ -647,7 +650,7 @@ FACTS = [
     ),
     computed(
         "weights of the residual network of {} layers",
-        lambda: resnet.CifarResNet(20).depth,
+        lambda: dissection.count_depth(resnet.CifarResNet(20)),
     ),
     computed(
         "| LeNet-5 | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",

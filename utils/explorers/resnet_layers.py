@@ -3,14 +3,17 @@
 import torch
 import traitlets
 
-from utils import plotting
+from utils import plotting, zoo
 from utils.counting import layer_table
 from utils.explorers import Explorer
-from utils.resnet import ARCHITECTURES, ResNet
+from utils.resnet import Bottleneck, ResNet
 
 # Name -> units of each stage, and whether they are bottlenecks and have shortcuts.
-NETS = {name: (*net, True) for name, net in ARCHITECTURES.items()}
-NETS["plain34"] = (*ARCHITECTURES["resnet34"], False)
+NETS = {
+    name: (blocks, unit is Bottleneck, True)
+    for name, (unit, _, blocks) in zoo.ARCHITECTURES.items()
+}
+NETS["plain34"] = (NETS["resnet34"][0], False, False)
 PARTS = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
 
 
@@ -19,16 +22,18 @@ def build(name: str, **options) -> ResNet:
 
     Args:
         name: "resnet18" to "resnet152", or "plain34".
-        options: shortcut and stride_at, as for `ResNet`.
+        options: shortcut and stride_at, where the net's units have any choice.
 
     Raises:
-        ValueError: another name, or other options.
+        ValueError: another name.
     """
     if name not in NETS:
         raise ValueError(f"name must be one of {', '.join(NETS)}, got {name!r}")
-    blocks, bottleneck, residual = NETS[name]
+    _, bottleneck, residual = NETS[name]
+    if not bottleneck:
+        options.pop("stride_at", None)
     with torch.device("meta"):
-        return ResNet(blocks, bottleneck, residual=residual, **options)
+        return zoo.build(name, **options) if residual else zoo.plain34()
 
 
 def costs_by_part(name: str, size: int = 224, **options) -> dict[str, tuple[int, int]]:
@@ -74,7 +79,7 @@ class ResNetLayersExplorer(Explorer):
 
     def still(self):
         fig, axes = plotting.plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
-        names = list(ARCHITECTURES)
+        names = list(zoo.ARCHITECTURES)
         every = [costs_by_part(name) for name in names]
         for k, (ax, unit) in enumerate(zip(axes, (1e6, 1e9), strict=True)):
             left = [0.0] * len(names)

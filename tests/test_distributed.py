@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from test_training import digits
 from torch import nn
 
-from utils import alexnet, data, distributed, records
+from utils import data, distributed, records
 from utils.checkpoints import load_checkpoint
 from utils.experiments import EXPERIMENTS, Experiment, Recipe, runner
 from utils.training import fit, predict, seed_everything
@@ -351,43 +351,6 @@ def test_networks_draw_random_numbers_in_dropout_only(name):
         before = torch.get_rng_state()
         net(torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)))
         assert torch.equal(torch.get_rng_state(), before)
-
-
-# --- a tower in each process
-
-
-def train_alexnet(norm, whole=False):
-    """Losses and weights of three steps, of the whole net or of this rank's tower."""
-    seed_everything(0)
-    net = alexnet.SmallAlexNet(in_channels=1, dropout=0.0, norm=norm).double()
-    batches = [(torch.rand(7, 1, 28, 28).double(), torch.arange(7)) for _ in range(3)]
-    if whole:
-        return alexnet.train_in_steps(net, net, batches), net.state_dict()
-    tower = alexnet.Tower(net, distributed.rank())
-    both = functools.partial(alexnet.logits_of_both, tower)
-    return alexnet.train_in_steps(tower, both, batches, 1 / 2), tower.state_dict()
-
-
-@pytest.mark.parametrize("norm", ["local", "batch"])
-def test_towers_in_two_processes_learn_what_the_net_learns(norm, tmp_path):
-    losses, weights = train_alexnet(norm, whole=True)
-    assert losses[-1] < losses[0]
-    first, second = in_processes(2, tmp_path, train_alexnet, norm)
-    assert first[0] == second[0] == pytest.approx(losses, rel=1e-9)
-    found = alexnet.whole_state_dict(first[1], second[1])
-    torch.testing.assert_close(found, weights, rtol=1e-8, atol=1e-8)
-
-
-def test_the_command_shows_both_ways_side_by_side(tmp_path, capsys):
-    with started(2, tmp_path, alexnet.main) as children:
-        assert exit_codes(children) == [0, 0], said(tmp_path, "err")
-    first, _, *lines = said(tmp_path, "out").splitlines()
-    assert first.startswith("Each process holds 173,189 of 346,378 parameters")
-    table = torch.tensor([[float(word) for word in line.split()] for line in lines])
-    assert table[:, 0].tolist() == list(range(1, 11))
-    torch.testing.assert_close(table[:, 1], table[:, 2], rtol=0, atol=2e-3)
-    assert alexnet.main() == 1
-    assert "two towers need two processes" in capsys.readouterr().err
 
 
 # --- bad input

@@ -114,7 +114,7 @@ def course_imports(source: str) -> set[str]:
 
 
 # A second module of a chapter counts as its first.
-BELONGS_TO = {"numpy_cnn": "pooling"}
+BELONGS_TO = {"numpy_cnn": "pooling", "towers": "alexnet"}
 # What stands above the chapters' modules, each floor above those before it.
 UPPER_FLOORS = ["dissection", "zoo", "figures", "explorers", "experiments"]
 

@@ -304,8 +304,7 @@ def test_dropout_works_in_training_alone():
     [
         ({}, None),
         ({"activation": nn.Tanh}, None),
-        ({"groups": 1}, None),
-        ({"groups": 4}, nn.BatchNorm2d),
+        ({}, nn.BatchNorm2d),
     ],
 )
 def test_it_learns_thirty_two_digits_by_heart(digits, settings, norm):
@@ -363,7 +362,6 @@ def published():
 SMALL_NETS = {
     "small, colour": (SmallAlexNet, (3, 32, 32)),
     "small, grey": (small, (1, 28, 28)),
-    "small, one group": (lambda: SmallAlexNet(groups=1), (3, 32, 32)),
     "published, narrow": (published, (3, 224, 224)),
 }
 
@@ -390,10 +388,9 @@ def test_gradients_do_not_depend_on_the_memory_layout(name):
 # ------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize("net", [SmallAlexNet, meta])
-def test_groups_must_divide_the_channels(net):
+def test_groups_must_divide_the_channels():
     with pytest.raises(ValueError, match="must be divisible by groups"):
-        net(groups=5)
+        meta(groups=5)
 
 
 @pytest.mark.parametrize(
@@ -429,7 +426,7 @@ def test_images_of_whole_numbers_are_refused(dtype):
 
 
 def test_local_response_needs_a_middle_and_equal_groups():
-    with pytest.raises(ValueError, match="size must be odd, to have a middle, got 4"):
+    with pytest.raises(ValueError, match="size must be odd, got 4"):
         LocalResponseNorm(size=4)
     with pytest.raises(RuntimeError, match="unflatten"):
         LocalResponseNorm(groups=2)(torch.zeros(2, 5, 3, 3))

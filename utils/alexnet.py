@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CHANNELS = (96, 256, 384, 384, 256)  # of the five convolutions, both towers together
+# Of the five convolutions, both towers together.
+CHANNELS = (96, 256, 384, 384, 256)
 
 
 class LocalResponseNorm(nn.Module):
@@ -29,20 +30,21 @@ class LocalResponseNorm(nn.Module):
     def __init__(self, size=5, alpha=1e-4, beta=0.75, k=2.0, groups=1):
         super().__init__()
         if size % 2 == 0:
-            raise ValueError(f"size must be odd, to have a middle, got {size}")
+            raise ValueError(f"size must be odd, got {size}")
         self.size, self.groups = size, groups
         self.alpha, self.beta, self.k = alpha, beta, k
 
     def forward(self, x):  # (N, C, H, W)
-        squares = x.square().unflatten(1, (self.groups, -1))  # (N, groups, C', H, W)
-        beside = self.size // 2  # there are none beyond the first map and the last
-        squares = F.pad(squares, (0, 0, 0, 0, beside, beside))
-        sums = squares.unfold(2, self.size, 1).sum(-1).flatten(1, 2)  # (N, C, H, W)
+        squares = x.square().unflatten(1, (self.groups, -1))
+        edge = self.size // 2  # maps of zeros at both ends
+        squares = F.pad(squares, (0, 0, 0, 0, edge, edge))
+        sums = squares.unfold(2, self.size, 1).sum(-1)  # of each map's neighbours
+        sums = sums.flatten(1, 2)  # (N, C, H, W)
         return x / (self.k + self.alpha * sums) ** self.beta
 
 
 class InputShape(nn.Module):
-    """Images (N, *shape) pass; others, which pooling may round to fit, are an error."""
+    """Images (N, *shape) pass; others, which rounding may fit, do not."""
 
     def __init__(self, *shape):
         super().__init__()
@@ -57,7 +59,7 @@ class InputShape(nn.Module):
 
 
 def classifier(inputs, hidden, num_classes, dropout, activation=nn.ReLU):
-    """Layers 6 to 8, by name: maps with so many `inputs` in all -> (N, num_classes)."""
+    """Layers 6 to 8, by name: maps of so many inputs -> (N, num_classes)."""
     return {
         "flatten": nn.Flatten(),  # (N, inputs)
         "fc6": nn.Linear(inputs, hidden),
@@ -71,7 +73,7 @@ def classifier(inputs, hidden, num_classes, dropout, activation=nn.ReLU):
 
 
 def begin_as_published(net):
-    """Weights normal with deviation 0.01; biases 1 in five layers, 0 in the others."""
+    """Normal weights of deviation 0.01, biases of 1 in five layers, or 0."""
     for name, layer in net.named_children():
         if hasattr(layer, "weight"):
             nn.init.normal_(layer.weight, std=0.01)
@@ -92,8 +94,8 @@ class AlexNet(nn.Sequential):
         c1, c2, c3, c4, c5 = channels
         layers = {
             "input": InputShape(3, 224, 224),
-            "conv1": nn.Conv2d(3, c1, 11, stride=4, padding=2),  # (N, 96, 55, 55)
-            "act1": nn.ReLU(),
+            "conv1": nn.Conv2d(3, c1, 11, stride=4, padding=2),
+            "act1": nn.ReLU(),  # (N, 96, 55, 55)
             "norm1": LocalResponseNorm(groups=groups),
             "pool1": nn.MaxPool2d(3, stride=2),  # (N, 96, 27, 27)
             "conv2": nn.Conv2d(c1, c2, 5, padding=2, groups=groups),
@@ -131,7 +133,7 @@ class Standardize(nn.Module):
         return (images - self.mean) / self.std
 
 
-# Height and width, mean and standard deviation of MNIST's and CIFAR-10's pixels.
+# Side, mean and standard deviation of MNIST's and of CIFAR-10's images.
 IMAGES = {
     1: (28, (0.1307,), (0.3081,)),
     3: (32, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -139,7 +141,7 @@ IMAGES = {
 
 
 def prepared(in_channels):
-    """What comes before layer 1, by name: pixels from 0 to 1 -> (N, C, 32, 32)."""
+    """What comes before layer 1: pixels from 0 to 1 -> (N, C, 32, 32)."""
     size, mean, std = IMAGES[in_channels]
     return {
         "input": InputShape(in_channels, size, size),
@@ -153,7 +155,7 @@ GAINS = {nn.ReLU: math.sqrt(2), nn.Tanh: 1.0}
 
 
 def begin_scaled(net, gain):
-    """Normal weights with the variance that suits the activation, biases of 0."""
+    """Normal weights of the variance that suits the activation, biases 0."""
     for layer in net:
         if hasattr(layer, "weight"):
             inputs = layer.weight[0].numel()
@@ -172,25 +174,23 @@ class SmallAlexNet(nn.Sequential):
     local response normalisation, which multiplies squares, is here 64^2 times larger.
     """
 
-    def __init__(
-        self, num_classes=10, in_channels=3, activation=nn.ReLU, groups=2, dropout=0.5
-    ):
-        local = {"alpha": 1e-4 * 64**2, "groups": groups}
+    def __init__(self, num_classes=10, in_channels=3, activation=nn.ReLU, dropout=0.5):
+        local = {"alpha": 1e-4 * 64**2, "groups": 2}
         layers = {
             **prepared(in_channels),  # (N, C, 32, 32)
             "conv1": nn.Conv2d(in_channels, 32, 5, stride=2, padding=2),
             "act1": activation(),
             "norm1": LocalResponseNorm(**local),
             "pool1": nn.MaxPool2d(3, stride=2, padding=1),  # (N, 32, 8, 8)
-            "conv2": nn.Conv2d(32, 96, 5, padding=2, groups=groups),
+            "conv2": nn.Conv2d(32, 96, 5, padding=2, groups=2),
             "act2": activation(),
             "norm2": LocalResponseNorm(**local),
             "pool2": nn.MaxPool2d(3, stride=2, padding=1),  # (N, 96, 4, 4)
             "conv3": nn.Conv2d(96, 128, 3, padding=1),  # (N, 128, 4, 4)
             "act3": activation(),
-            "conv4": nn.Conv2d(128, 128, 3, padding=1, groups=groups),
+            "conv4": nn.Conv2d(128, 128, 3, padding=1, groups=2),
             "act4": activation(),
-            "conv5": nn.Conv2d(128, 96, 3, padding=1, groups=groups),
+            "conv5": nn.Conv2d(128, 96, 3, padding=1, groups=2),
             "act5": activation(),
             "pool5": nn.MaxPool2d(3, stride=2, padding=1),  # (N, 96, 2, 2)
             **classifier(96 * 2 * 2, 128, num_classes, dropout, activation),

@@ -9,11 +9,12 @@ import copy
 import torch
 from torch import nn
 
-MEETING = ("conv3", "fc6", "fc7", "fc8")  # layers of AlexNet that see both towers
+# The layers of AlexNet that see both towers.
+MEETING = ("conv3", "fc6", "fc7", "fc8")
 
 
 def tower(model, k):
-    """Half the neurons of every layer, the first (k = 0) or the second: a new model.
+    """Half the neurons of every layer, the first (k = 0) or the second.
 
     Every weight and bias has its outputs along the first axis. A grouped weight, of
     shape (O, I / 2, kh, kw), is right as it stands.
@@ -21,7 +22,8 @@ def tower(model, k):
     half = copy.deepcopy(model)
     for layer in half.children():
         for name, value in list(layer.named_parameters()):
-            setattr(layer, name, nn.Parameter(value.detach().chunk(2)[k].clone()))
+            part = value.detach().chunk(2)[k].clone()
+            setattr(layer, name, nn.Parameter(part))
         if hasattr(layer, "groups"):
             layer.groups = 1  # the other group is in the other tower
     return half
@@ -36,7 +38,8 @@ def run_towers(towers, images, meeting=MEETING):
     halves = [images.to(next(t.parameters()).device) for t in towers]
     for name in dict(towers[0].named_children()):
         if name in meeting:
-            halves = [torch.cat([h.to(x.device) for h in halves], 1) for x in halves]
+            places = [x.device for x in halves]
+            halves = [torch.cat([x.to(p) for x in halves], 1) for p in places]
         pairs = zip(towers, halves, strict=True)
-        halves = [getattr(tower, name)(x) for tower, x in pairs]
+        halves = [getattr(one, name)(x) for one, x in pairs]
     return torch.cat([half.to(images.device) for half in halves], dim=1)

@@ -80,7 +80,7 @@ FACTS = [
         ),
     ),
     computed(
-        "three full layers, of {:,}, {:,} and {:,} neurons",
+        "three fully connected layers, of {:,}, {:,} and {:,} neurons",
         lambda: tuple(s.channels for s in counting.walk()[8:]),
     ),
     cited(
@@ -143,7 +143,7 @@ FACTS = [
         lambda: ((alexnet.CHANNELS[1], alexnet.CHANNELS[0] // 2, alexnet.CHANNELS[0])),
     ),
     computed(
-        r"The first full layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
+        r"The first fully connected layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
         r"numbers",
         lambda: ((counting.walk()[8].channels, counting.walk()[7].channels)),
     ),
@@ -166,7 +166,7 @@ FACTS = [
         lambda: ((counting.walk()[2].size, counting.walk()[2].size)),
     ),
     computed(
-        "layer 2 needs {:.0f} million multiplications, and the full layer, "
+        "layer 2 needs {:.0f} million multiplications, and the fully connected layer, "
         "with over a hundred times its parameters, {:.0f} million",
         lambda: ((counting.walk()[2].macs / 1e6, counting.walk()[8].macs / 1e6)),
     ),
@@ -187,6 +187,10 @@ FACTS = [
     computed(
         "for images of {}×{} pixels, which we will train",
         lambda: (alexnet.IMAGES[3][0],) * 2,
+    ),
+    computed(
+        "(Digits, {}×{}, get a border",
+        lambda: (alexnet.IMAGES[1][0],) * 2,
     ),
     cited(
         r"with $k=2$, $n=5$, $\alpha=10^{-4}$, $\beta=3/4$",
@@ -249,11 +253,11 @@ FACTS = [
     ),
     cited(
         "normal with standard deviation 0.01, biases 1 in layers 2, 4, 5 "
-        "and the hidden full layers",
+        "and the hidden fully connected layers",
         "krizhevsky2012",
     ),
     computed(
-        "with full layers of {} neurons",
+        "with fully connected layers of {} neurons",
         lambda: alexnet.SmallAlexNet().fc6.out_features,
     ),
     cited(
@@ -356,14 +360,14 @@ FACTS = [
         "krizhevsky2012",
     ),
     computed(
-        r"three full layers: ${}\to {}\to {}\to {}\to 6$. It takes a padding "
-        r"of 2 in layer 1 (or {} pixels and none)",
+        r"three fully connected layers: ${}\to {}\to {}\to {}\to 6$. It takes a "
+        r"padding of 2 in layer 1 (or {} pixels and none)",
         lambda: (
             (224, *(counting.walk()[k].size for k in (0, 1, 3)), 11 + 4 * (55 - 1))
         ),
     ),
     computed(
-        "It has {:,} parameters, {:.1f} % of them in full layers, and does "
+        "It has {:,} parameters, {:.1f} % of them in fully connected layers, and does "
         "{:.1f} million MACs an image, {:.1f} % of them in convolutions. "
         "Ungrouped it would have {:,}; the zoos' net is another one, with "
         "{:,}.",

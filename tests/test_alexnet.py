@@ -370,6 +370,9 @@ SMALL_NETS = {
 def test_gradients_do_not_depend_on_the_memory_layout(name):
     """In channels-last order as in the contiguous one, up to rounding in float32.
 
+    Rounding may decide which of two pixels is the larger, and move a gradient from one
+    to the other: hence 5 %. What is wrong is wrong by much more.
+
     Some strided convolutions in channels-last order are wrong, or write out of bounds,
     on processors with AVX2 alone (oneDNN issue 6035).
     """
@@ -381,8 +384,7 @@ def test_gradients_do_not_depend_on_the_memory_layout(name):
         loss = F.cross_entropy(net(images.to(memory_format=layout)), torch.arange(3))
         found.append(torch.autograd.grad(loss, [*net.parameters()]))
     for one, other in zip(*found, strict=True):
-        scale = one.abs().max()
-        torch.testing.assert_close(one / scale, other / scale, rtol=0, atol=1e-4)
+        assert (one - other).norm() <= 0.05 * one.norm()
 
 
 # ------------------------------------------------------------ bad input

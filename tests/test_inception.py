@@ -14,7 +14,6 @@ from utils import data
 from utils.counting import count_macs, count_parameters, layer_table
 from utils.dissection import stem_gradient
 from utils.explorers.inception import FIVES, module_budget, naive_budget
-from utils.generalization import gradient_norms
 from utils.inception import (
     MODULES,
     AuxiliaryClassifier,
@@ -87,7 +86,9 @@ def outputs_of(model, images):
 
         return hook
 
-    parts = {"stem": model.stem, "pool": model.pool, **model.blocks}
+    parts = {"stem": model.stem, **model.blocks}
+    if hasattr(model, "pool"):
+        parts["pool"] = model.pool
     hooks = [p.register_forward_hook(listen(name)) for name, p in parts.items()]
     model(images)
     for hook in hooks:
@@ -548,6 +549,9 @@ SMALL_NETS = {str(settings): settings for settings in SMALL}
 def test_gradients_do_not_depend_on_the_memory_layout(name):
     """In channels-last order as in the contiguous one, up to rounding in float32.
 
+    Rounding may decide which of two pixels is the larger, and move a gradient from one
+    to the other: hence 5 %. What is wrong is wrong by much more.
+
     Some strided convolutions in channels-last order are wrong, or write out of bounds,
     on processors with AVX2 alone (oneDNN issue 6035).
     """
@@ -580,8 +584,7 @@ def compare_layouts(net, images):
         learnt = [p for n, p in net.named_parameters() if not n.startswith("heads")]
         found.append(torch.autograd.grad(loss, learnt))
     for one, other in zip(*found, strict=True):
-        scale = one.abs().max() + 1e-12
-        torch.testing.assert_close(one / scale, other / scale, rtol=0, atol=1e-4)
+        assert (one - other).norm() <= 0.05 * one.norm()
 
 
 # ------------------------------------------------------------ the loss and the probe
@@ -606,9 +609,10 @@ def test_the_probe_measures_the_first_convolution(digits):
     for settings in ({}, {"aux_classifiers": False}, {"batch_norm": False}):
         model = SmallGoogLeNet(in_channels=1, **settings)
         twin = copy.deepcopy(model).train()
-        expected = gradient_norms(twin, auxiliary_loss(twin(x), y))
+        auxiliary_loss(twin(x), y).backward()
+        expected = float(twin.stem[0][0].weight.grad.norm())
         found = stem_gradient(model.eval(), x, y, auxiliary_loss)
-        assert found == {"stem_gradient": pytest.approx(expected["stem.0.0.weight"])}
+        assert found == {"stem_gradient": pytest.approx(expected)}
     plain = stem_gradient(model, x, y, lambda z, y: F.cross_entropy(z[0], y))
     plain = plain["stem_gradient"]
     (slope,) = torch.autograd.grad(
@@ -703,9 +707,9 @@ def test_an_auxiliary_classifier_needs_five_pixels():
 def test_images_of_other_channels_are_refused(shape):
     model = SmallGoogLeNet()
     for mode in (True, False):
-        with pytest.raises(ValueError, match="have other channels"):
+        with pytest.raises(ValueError, match="other channels"):
             model.train(mode)(torch.zeros(shape))
-    with pytest.raises(ValueError, match="have other channels"):
+    with pytest.raises(ValueError, match="other channels"):
         SmallGoogLeNet(in_channels=1)(torch.zeros(2, 3, 32, 32))
     with pytest.raises(RuntimeError, match="channel"):
         imagenet_net()(torch.zeros(2, 1, 224, 224, device="meta"))

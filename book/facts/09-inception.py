@@ -136,8 +136,8 @@ FACTS = [
         ),
     ),
     computed(
-        r"mean of each of the {:,} last maps (chapter 5), and one full layer "
-        r"of {:,} parameters reads these means. A full layer on the maps "
+        r"mean of each of the {:,} last maps (chapter 5), and one fully connected layer "
+        r"of {:,} parameters reads these means. A fully connected layer on the maps "
         r"themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
         lambda: ((1024, 1025 * 1000, 1024, 1000)),
     ),
@@ -184,7 +184,7 @@ FACTS = [
         "szegedy2015",
     ),
     computed(
-        "it sees {}×{} pixels in its deepest branch",
+        "It sees {}×{} pixels in its deepest branch",
         lambda: ((7 + 6, 7 + 6)),
     ),
     cited(

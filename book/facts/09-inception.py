@@ -136,9 +136,9 @@ FACTS = [
         ),
     ),
     computed(
-        r"mean of each of the {:,} last maps (chapter 5), and one fully connected layer "
-        r"of {:,} parameters reads these means. A fully connected layer on the maps "
-        r"themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
+        r"mean of each of the {:,} last maps (chapter 5), and one fully connected "
+        r"layer of {:,} parameters reads these means. A fully connected layer on the "
+        r"maps themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
         lambda: ((1024, 1025 * 1000, 1024, 1000)),
     ),
     cited(

@@ -18,10 +18,11 @@ def convolution(in_channels, out_channels, kernel_size, stride=1, batch_norm=Fal
 
     (N, C, H, W) -> (N, C', H / stride, W / stride), for odd kernels: k or (k_h, k_w).
     """
-    size = kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * 2
-    padding = [k // 2 for k in size]
-    bias = not batch_norm  # which would take it off again
-    conv = nn.Conv2d(in_channels, out_channels, size, stride, padding, bias=bias)
+    if isinstance(kernel_size, int):
+        kernel_size = (kernel_size, kernel_size)
+    padding = [k // 2 for k in kernel_size]
+    settings = {"stride": stride, "padding": padding, "bias": not batch_norm}
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, **settings)
     norm = [nn.BatchNorm2d(out_channels)] if batch_norm else []
     return nn.Sequential(conv, *norm, nn.ReLU(inplace=True))
 
@@ -178,7 +179,8 @@ class GoogLeNet(nn.Module):
         block, x = self.blocks, self.stem(images)  # (N, 192, 28, 28)
         x = self.pool(block["3b"](block["3a"](x)))  # (N, 480, 14, 14)
         x = low = block["4a"](x)  # (N, 512, 14, 14)
-        x = high = block["4d"](block["4c"](block["4b"](x)))  # (N, 528, 14, 14)
+        x = block["4c"](block["4b"](x))  # (N, 512, 14, 14)
+        x = high = block["4d"](x)  # (N, 528, 14, 14)
         x = self.pool(block["4e"](x))  # (N, 832, 7, 7)
         x = block["5b"](block["5a"](x))  # (N, 1024, 7, 7)
         logits = self.output(self.dropout(x.mean(dim=(2, 3))))

@@ -87,6 +87,8 @@ def names(source: str) -> tuple[set[str], set[str]]:
     binds = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
     binds |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
     reads = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    steps = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.AugAssign))
+    reads |= {n.target.id for n in steps if isinstance(n.target, ast.Name)}  # x += 1
     blocks = list(top.get_children())
     while blocks:
         blocks += (block := blocks.pop()).get_children()

@@ -1,6 +1,5 @@
-"""AlexNet: counted as published, its parts as torch's, its two towers as one net."""
+"""AlexNet: counted as published, its parts as torch's, and written out again."""
 
-import copy
 import math
 
 import numpy as np
@@ -9,30 +8,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from utils import data
 from utils.alexnet import (
-    CHANNELS,
     GAINS,
-    INPUTS,
-    PUBLISHED,
-    STAGES,
+    IMAGES,
     AlexNet,
-    InputLayer,
     LocalResponseNorm,
-    PCAColour,
     SmallAlexNet,
-    Tower,
-    TwoTowers,
-    Window,
-    changed,
-    epochs_to_reach,
-    half_state_dict,
-    walk,
-    whole_state_dict,
+    begin_scaled,
+    prepared,
 )
 from utils.counting import count_macs, count_parameters, layer_table
-from utils.data import mnist5k
-from utils.lenet import feature_maps
-from utils.training import fit, seed_everything
+from utils.training import fit
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -76,6 +63,22 @@ def small(**settings):
     return SmallAlexNet(in_channels=1, **settings)
 
 
+def with_norms(net, norm):
+    """The net with other layers in the place of its two local normalisations."""
+    net.norm1, net.norm2 = norm(net.conv1.out_channels), norm(net.conv2.out_channels)
+    return net
+
+
+def named_shapes(net, images):
+    """Name -> shape of one example of the output, of the layers that do something."""
+    shapes, x = {}, images
+    for name, layer in net.named_children():
+        x = layer(x)
+        if not name.startswith(("input", "border", "standard", "act", "drop", "flat")):
+            shapes[name] = tuple(x.shape[1:])
+    return shapes
+
+
 # ------------------------------------------------------------ counts
 
 
@@ -84,14 +87,9 @@ def small(**settings):
     [
         ({}, 60_965_224),
         ({"groups": 1}, 62_378_344),
-        ({"padding": 0}, 60_965_224),
-        ({"norm": None}, 60_965_224),
-        ({"norm": "batch"}, 60_965_224 + 2 * (96 + 256)),
         ({"num_classes": 10}, 60_965_224 - 990 * 4097),
-        (
-            {"groups": 1, "norm": None, "channels": (64, 192, 384, 256, 256)},
-            61_100_840,  # the one tower of the common zoos
-        ),
+        # the one tower of the common zoos
+        ({"groups": 1, "channels": (64, 192, 384, 256, 256)}, 61_100_840),
     ],
 )
 def test_parameters(settings, parameters):
@@ -115,13 +113,9 @@ def test_the_published_net_by_layers():
     assert round(full / sum(parameters.values()), 3) == 0.962
 
 
-@pytest.mark.parametrize(("padding", "pixels"), [(2, 224), (0, 227)])
-def test_macs_and_neurons(padding, pixels):
-    model = meta(padding=padding)
-    assert count_macs(model, (3, pixels, pixels)) == 724_406_816
-    image = torch.zeros(1, 3, pixels, pixels, device="meta")
-    outputs = feature_maps(model, image)
-    neurons = [v.numel() for n, v in outputs.items() if n[:4] in ("conv", *FULL)]
+def test_macs_and_neurons():
+    assert count_macs(meta(), (3, 224, 224)) == 724_406_816
+    neurons = [math.prod(s) for n, s in SHAPES.items() if n[:4] in ("conv", *FULL)]
     assert neurons == [290_400, 186_624, 64_896, 64_896, 43_264, 4096, 4096, 1000]
     assert sum(neurons) == 659_272
 
@@ -130,12 +124,11 @@ FULL = ("fc6", "fc7", "fc8")
 
 
 def test_shapes():
-    outputs = feature_maps(meta(), torch.zeros(2, 3, 224, 224, device="meta"))
-    assert {n: tuple(v.shape[1:]) for n, v in outputs.items()} == SHAPES
-    outputs = feature_maps(SmallAlexNet(), torch.zeros(2, 3, 32, 32))
-    shapes = {n: tuple(v.shape[1:]) for n, v in outputs.items() if n[:4] != "norm"}
-    assert shapes == SMALL_SHAPES
-    assert list(outputs) == list(SHAPES)
+    images = torch.zeros(2, 3, 224, 224, device="meta")
+    assert named_shapes(meta(), images) == SHAPES
+    shapes = named_shapes(SmallAlexNet(), torch.zeros(2, 3, 32, 32))
+    assert list(shapes) == list(SHAPES)
+    assert {n: s for n, s in shapes.items() if n[:4] != "norm"} == SMALL_SHAPES
 
 
 def test_the_small_net_is_small():
@@ -230,12 +223,12 @@ def test_initial_weights_suit_the_activation(activation):
         assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize("channels", IMAGES)
+@pytest.mark.parametrize("activation", GAINS)
 def test_the_first_loss_is_that_of_guessing(channels, activation):
     model = SmallAlexNet(in_channels=channels, activation=activation).eval()
-    labels = torch.arange(10).repeat(10)
-    loss = F.cross_entropy(model(torch.rand(100, channels, 32, 32)), labels)
+    images = torch.rand(100, channels, *2 * IMAGES[channels][:1])
+    loss = F.cross_entropy(model(images), torch.arange(10).repeat(10))
     assert loss.item() == pytest.approx(math.log(10), rel=0.1)
 
 
@@ -255,7 +248,7 @@ def test_the_net_written_out():
         ]
         return F.max_pool2d(torch.cat(parts, dim=1), 3, stride=2, padding=1)
 
-    mean, std = (torch.tensor(INPUTS[3][k]).double() for k in ("mean", "std"))
+    mean, std = (torch.tensor(values).double() for values in IMAGES[3][1:])
     a = (x - mean[:, None, None]) / std[:, None, None]
     a = response(convolution(a, "conv1", stride=2, padding=2))
     a = response(convolution(a, "conv2", padding=2, groups=2))
@@ -286,36 +279,38 @@ def test_the_large_net_runs_forward_and_backward():
 
 def test_224_pixels_and_padding_2_are_227_pixels():
     """Of 228 padded pixels the windows of conv1 meet the first 227."""
-    settings = {"num_classes": 4, "channels": (8, 16, 16, 16, 8)}
-    padded, larger = AlexNet(**settings).eval(), AlexNet(**settings, padding=0).eval()
-    larger.load_state_dict(padded.state_dict())
+    net = AlexNet(num_classes=4, channels=(8, 16, 16, 16, 8)).eval()
     x = 64 * torch.randn(2, 3, 224, 224)
-    torch.testing.assert_close(padded(x), larger(F.pad(x, [2, 1, 2, 1])))
+    padded = net(x)
+    net.input.shape, net.conv1.padding = (3, 227, 227), (0, 0)
+    torch.testing.assert_close(padded, net(F.pad(x, [2, 1, 2, 1])))
 
 
 def test_dropout_works_in_training_alone():
     model, x = SmallAlexNet(dropout=0.5), torch.rand(8, 3, 32, 32)
-    outputs = dict(model.layers(x))
-    for name in ("fc6", "fc7"):
-        assert (outputs[name] == 0).float().mean() > 0.5  # ReLU's zeros and dropout's
+    seen = {}
+    for name in ("dropout6", "dropout7"):
+        layer = getattr(model, name)
+        layer.register_forward_hook(lambda m, a, y, name=name: seen.update({name: y}))
     assert not torch.equal(model(x), model(x))
+    for output in seen.values():
+        assert (output == 0).float().mean() > 0.5  # ReLU's zeros and dropout's
     model.eval()
     assert torch.equal(model(x), model(x))
-    torch.testing.assert_close(model(x), feature_maps(model, x)["fc8"])
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "norm"),
     [
-        {},
-        {"activation": nn.Tanh},
-        {"groups": 1},
-        {"norm": "batch", "groups": 4},
-        {"norm": None, "activation": nn.Tanh},
+        ({}, None),
+        ({"activation": nn.Tanh}, None),
+        ({}, nn.BatchNorm2d),
     ],
 )
-def test_it_learns_thirty_two_digits_by_heart(digits, settings):
+def test_it_learns_thirty_two_digits_by_heart(digits, settings, norm):
     model = small(**settings, dropout=0)
+    if norm:
+        with_norms(model, norm)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     history = fit(
         model, digits, epochs=25, batch_size=16, optimizer=optimizer, progress=False
@@ -330,16 +325,9 @@ def test_it_learns_with_plain_sgd(digits):
     assert fit(model, digits, epochs=40, **settings).train_accuracy[-1] > 0.9
 
 
-def test_grey_images_of_both_sizes_are_read_alike():
-    model, x = small().eval(), torch.rand(3, 1, 28, 28)
-    torch.testing.assert_close(model(x), model(F.pad(x, [2] * 4)))
-
-
 def test_mnists_pixels_are_standardised():
-    x = torch.tensor(mnist5k()[0].x)
-    assert (x.mean() - INPUTS[1]["mean"][0]).abs() < 0.003
-    assert (x.std() - INPUTS[1]["std"][0]).abs() < 0.003
-    y = InputLayer(1, **INPUTS[1])(x)
+    x = torch.tensor(data.mnist5k()[0].x)
+    y = nn.Sequential(*prepared(1).values())(x)
     assert y.shape[2:] == (32, 32)
     assert abs(y[..., 2:-2, 2:-2].mean()) < 0.01
     assert abs(y[..., 2:-2, 2:-2].std() - 1) < 0.01
@@ -347,282 +335,81 @@ def test_mnists_pixels_are_standardised():
 
 
 def test_colours_are_standardised_channel_by_channel():
-    mean, std = (torch.tensor(INPUTS[3][k]) for k in ("mean", "std"))
+    mean, std = (torch.tensor(values) for values in IMAGES[3][1:])
     noise = torch.randn(64, 3, 32, 32)
     x = mean[:, None, None] + std[:, None, None] * noise
-    torch.testing.assert_close(InputLayer(3, **INPUTS[3])(x), noise, atol=1e-5, rtol=0)
+    y = nn.Sequential(*prepared(3).values())(x)
+    torch.testing.assert_close(y, noise, atol=1e-5, rtol=0)
 
 
-def test_statistics_are_no_part_of_the_weights():
-    assert not [name for name in SmallAlexNet().state_dict() if "input" in name]
+def test_statistics_are_those_of_the_data_and_no_part_of_the_weights():
+    assert {k: values[1:] for k, values in IMAGES.items()} == data.STATISTICS
+    names = {name.split(".")[0][:2] for name in SmallAlexNet().state_dict()}
+    assert names == {"co", "fc"}
 
 
-# ------------------------------------------------------------ two towers
+# ------------------------------------------------------------ memory layouts
 
 
-def test_a_grouped_convolution_is_two_convolutions():
-    """Values and gradients: the first half of the kernels sees the first half."""
-    whole = nn.Conv2d(6, 8, 3, padding=1, groups=2).double()
-    x = torch.randn(2, 6, 5, 5).double()
-    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
-    halves = [nn.Conv2d(3, 4, 3, padding=1).double() for _ in range(2)]
-    for k, half in enumerate(halves):
-        half.load_state_dict(half_state_dict(whole.state_dict(), k))
-    y = whole(ours)
-    parts = zip(halves, theirs.chunk(2, 1), strict=True)
-    expected = torch.cat([half(part) for half, part in parts], 1)
-    torch.testing.assert_close(y, expected)
-    direction = torch.randn_like(y)
-    y.backward(direction)
-    expected.backward(direction)
-    torch.testing.assert_close(ours.grad, theirs.grad)
-    for name in ("weight", "bias"):
-        grads = [getattr(half, name).grad for half in halves]
-        torch.testing.assert_close(getattr(whole, name).grad, torch.cat(grads))
+# Networks by name, small enough to go forward and backward at once.
+def published():
+    """As narrow as can be; with weights of 0.01 the maxima would be ties."""
+    net = AlexNet(num_classes=4, channels=(4, 4, 4, 4, 4))
+    begin_scaled(net, math.sqrt(2))
+    return net
 
 
-NETS = [
-    lambda: SmallAlexNet(dropout=0),
-    lambda: SmallAlexNet(dropout=0, norm="batch"),
-    lambda: SmallAlexNet(dropout=0, norm=None, activation=nn.Tanh),
-    lambda: SmallAlexNet(num_classes=6, in_channels=1, dropout=0),
-    lambda: AlexNet(num_classes=4, dropout=0, channels=(8, 16, 16, 16, 8)),
-]
+SMALL_NETS = {
+    "small, colour": (SmallAlexNet, (3, 32, 32)),
+    "small, grey": (small, (1, 28, 28)),
+    "published, narrow": (published, (3, 224, 224)),
+}
 
 
-@pytest.mark.parametrize("net", NETS)
-def test_two_towers_compute_and_learn_the_same(net):
-    """Logits, all gradients, and the weights after two steps of training."""
-    model = net().double()
-    towers = TwoTowers(model)
-    channels, size = model.input.channels, model.input.sizes[-1]
-    x = torch.rand(6, channels, size, size).double()
-    labels = torch.arange(6) % model.fc8.out_features
-    for _ in range(2):
-        for one in (model, towers):
-            optimizer = torch.optim.SGD(one.parameters(), lr=0.01)
-            logits = one(x)
-            optimizer.zero_grad()
-            F.cross_entropy(logits, labels).backward()
-            optimizer.step()
-        grads = [{n: p.grad for n, p in t.named_parameters()} for t in towers.towers]
-        joined = whole_state_dict(*grads)
-        for name, p in model.named_parameters():
-            torch.testing.assert_close(p.grad, joined[name], msg=name)
-    torch.testing.assert_close(model.eval()(x), towers.eval()(x))
-    whole = towers.whole_state_dict()
-    assert whole.keys() == model.state_dict().keys()
-    for name, value in model.state_dict().items():
-        torch.testing.assert_close(value, whole[name], msg=name)
+@pytest.mark.parametrize("name", SMALL_NETS)
+def test_gradients_do_not_depend_on_the_memory_layout(name):
+    """In channels-last order as in the contiguous one, up to rounding in float32.
 
+    Rounding may decide which of two pixels is the larger, and move a gradient from one
+    to the other: hence 5 %. What is wrong is wrong by much more.
 
-def test_two_towers_of_the_published_net():
-    """They hold all its parameters between them, half of them each."""
-    model = meta()
-    towers = TwoTowers(model, ("meta", "meta"))
-    assert count_parameters(towers) == 60_965_224
-    assert [count_parameters(t) for t in towers.towers] == [60_965_224 // 2] * 2
-    assert count_macs(towers, (3, 224, 224)) == 724_406_816
-    names = ("conv1", "conv2", "conv3", "conv4", "conv5")
-    halves = [getattr(towers.towers[0], n).out_channels for n in names]
-    assert halves == [c // 2 for c in CHANNELS] == [48, 128, 192, 192, 128]
-    inputs = [getattr(towers.towers[0], n).in_channels for n in names]
-    assert inputs == [3, 48, 256, 192, 192]
-
-
-def test_stages_are_all_that_a_tower_needs():
-    """As two processes would do it: a tower each, and what they exchange."""
-    model = SmallAlexNet(dropout=0).eval()
-    towers = [Tower(model, k).eval() for k in (0, 1)]
-    images = torch.rand(3, 3, 32, 32)
-    x, shapes = towers[0].input(images), []
-    for k in range(STAGES):
-        halves = [tower.stage(k, x) for tower in towers]
-        assert halves[0].shape == halves[1].shape
-        x = torch.cat(halves, dim=1)
-        shapes.append(tuple(x.shape[1:]))
-    assert shapes == [(96, 4, 4), (96, 2, 2), (128,), (128,), (10,)]
-    torch.testing.assert_close(x, model(images))
-
-
-def test_towers_are_copies():
-    model = SmallAlexNet()
-    before = copy.deepcopy(model.state_dict())
-    towers = TwoTowers(model)
-    with torch.no_grad():
-        for p in towers.parameters():
-            p.add_(1)
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, before[name])
-
-
-def test_layers_below_the_exchange_of_one_tower_ignore_the_other():
-    towers = TwoTowers(SmallAlexNet(dropout=0))
-    half = towers.towers[0].stage(0, torch.rand(2, 3, 32, 32))
-    half.sum().backward()
-    assert towers.towers[0].conv1.weight.grad is not None
-    assert all(p.grad is None for p in towers.towers[1].parameters())
-
-
-@pytest.mark.skipif(torch.cuda.device_count() < 1, reason="needs a GPU")
-def test_towers_may_sit_on_two_devices():
-    model = SmallAlexNet(dropout=0).eval()
-    towers = TwoTowers(model, ("cpu", "cuda")).eval()
-    x = torch.rand(4, 3, 32, 32)
-    torch.testing.assert_close(towers(x), model(x), rtol=1e-3, atol=1e-3)
-
-
-# ------------------------------------------------------------ the walk
-
-
-@pytest.mark.parametrize(("padding", "pixels"), [(2, 224), (0, 227)])
-def test_the_walk_agrees_with_the_net(padding, pixels):
-    layers = changed(conv1={"padding": padding})
-    steps = {s.name: s for s in walk(layers, pixels)}
-    table = layer_table(meta(padding=padding), (3, pixels, pixels))
-    rows = {row.name: row for row in table if row.name in steps}
-    assert rows.keys() == steps.keys()
-    for name, step in steps.items():
-        shape = (step.channels, step.size, step.size)[: len(rows[name].output)]
-        assert rows[name].output == shape
-        assert (rows[name].parameters, rows[name].macs) == step[-2:]
-    assert sum(s.parameters for s in steps.values()) == 60_965_224
-
-
-def test_wrong_paddings_are_not_noticed_and_cost_a_column():
-    conv1 = walk(PUBLISHED)[0]
-    assert (conv1.quotient, conv1.size, conv1.lost) == (55.25, 55, 1)
-    misprint = changed(conv1={"padding": 0})
-    sizes = [s.size for s in walk(misprint)]
-    assert sizes == [54, 26, 26, 12, 12, 12, 12, 5, 1, 1, 1]
-    assert walk(misprint)[0].quotient == 54.25
-    assert all(s.lost == 0 for s in walk(misprint, 227))
-    thin = changed(conv2={"padding": 1})
-    assert walk(thin)[2].size == 25
-    assert walk(thin)[7].size == 5
-    for layers in (misprint, thin):  # no error, but another net
-        assert sum(s.parameters for s in walk(layers)) == 49_430_888
-
-
-@pytest.mark.parametrize(
-    ("layer", "size", "message"),
-    [
-        (Window("conv2", 8, 5), 3, r"conv2: kernel \(5\) is larger .* input \(3\)"),
-        (Window("pool1", None, 3, stride=0), 8, "pool1: stride .* got 0"),
-        (
-            Window("conv4", 8, 3, groups=2),
-            8,
-            r"conv4: groups \(2\) must divide .* \(3\)",
-        ),
-        (Window("conv4", 8, 3, groups=3), 8, r"conv4: groups .* go out \(8\)"),
-        (Window("conv4", 0, 3), 8, "conv4: channels .* got 0"),
-    ],
-)
-def test_the_walk_refuses_what_cannot_be(layer, size, message):
-    with pytest.raises(ValueError, match=message):
-        walk([layer], size)
-
-
-def test_changed_refuses_what_there_is_not():
-    assert changed() == PUBLISHED
-    with pytest.raises(ValueError, match="no layer 'conv6': conv1, pool1"):
-        changed(conv6={"padding": 1})
-    with pytest.raises((TypeError, ValueError), match="unexpected field names"):
-        changed(conv1={"width": 1})
-
-
-# ------------------------------------------------------------ colours, and a measure
-
-
-def test_principal_colours():
-    """Axes and spreads of a cloud of colours that was made with known ones."""
-    axes = torch.linalg.qr(torch.randn(3, 3).double()).Q.T
-    spread = torch.tensor([0.5, 0.2, 0.05]).double()
-    colours = (torch.randn(40_000, 3).double() * spread) @ axes
-    images = colours.T.reshape(3, 4, 100, 100).transpose(0, 1)
-    colour = PCAColour(images)
-    torch.testing.assert_close(colour.spread, spread, rtol=0.02, atol=0)
-    cosines = (colour.axes * axes).sum(1).abs()
-    torch.testing.assert_close(cosines, torch.ones(3).double(), rtol=0.01, atol=0)
-    assert torch.allclose(colour.axes @ colour.axes.T, torch.eye(3).double())
-
-
-def test_one_colour_is_added_to_all_pixels_of_an_image():
-    images = torch.rand(2_000, 3, 4, 4)
-    images[:, 0] *= 3
-    colour = PCAColour(images, strength=0.2)
-    added = colour(images) - images
-    assert torch.allclose(added, added[:, :, :1, :1].expand_as(added), atol=1e-6)
-    along = added[:, :, 0, 0] @ colour.axes.T
-    torch.testing.assert_close(along.std(0), 0.2 * colour.spread, rtol=0.1, atol=0)
-    torch.testing.assert_close(along.mean(0), torch.zeros(3), rtol=0, atol=0.02)
-    seed_everything(3)
-    one = colour(images)
-    seed_everything(3)
-    assert torch.equal(one, colour(images))
-    assert torch.equal(PCAColour(images, strength=0)(images), images)
-
-
-def test_epochs_to_reach():
-    accuracy = [0.3, 0.6, 0.75, 0.7, 0.9]
-    assert [epochs_to_reach(accuracy, a) for a in (0.2, 0.75, 0.8)] == [1, 3, 5]
-    assert epochs_to_reach(accuracy, 0.95) is None
-    assert epochs_to_reach([], 0.5) is None
+    Some strided convolutions in channels-last order are wrong, or write out of bounds,
+    on processors with AVX2 alone (oneDNN issue 6035).
+    """
+    build, shape = SMALL_NETS[name]
+    net, images = build().eval(), torch.rand(3, *shape)
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        net.to(memory_format=layout)
+        loss = F.cross_entropy(net(images.to(memory_format=layout)), torch.arange(3))
+        found.append(torch.autograd.grad(loss, [*net.parameters()]))
+    for one, other in zip(*found, strict=True):
+        assert (one - other).norm() <= 0.05 * one.norm()
 
 
 # ------------------------------------------------------------ bad input
 
 
-@pytest.mark.parametrize("net", [SmallAlexNet, meta])
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"groups": 5}, r"groups \(5\) must divide the channels"),
-        ({"groups": 0}, "groups must be .* got 0"),
-        ({"dropout": 1.0}, "dropout must be .* got 1.0"),
-        ({"dropout": -0.1}, "dropout must be .* got -0.1"),
-        ({"num_classes": 0}, "num_classes must be .* got 0"),
-        ({"norm": "layer"}, "norm must be one of .* got 'layer'"),
-    ],
-)
-def test_settings_that_cannot_be(net, settings, message):
-    with pytest.raises(ValueError, match=message):
-        net(**settings)
-
-
-@pytest.mark.parametrize("activation", [nn.Sigmoid, "relu", nn.ReLU(), None])
-def test_other_activations_are_refused(activation):
-    with pytest.raises(ValueError, match=r"activation must be the class nn\.ReLU or"):
-        SmallAlexNet(activation=activation)
+def test_groups_must_divide_the_channels():
+    with pytest.raises(ValueError, match="must be divisible by groups"):
+        meta(groups=5)
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"padding": 1}, "padding must be 2, for images of 224 pixels, .* got 1"),
-        ({"channels": (96, 256, 384)}, "channels must be five numbers"),
-        ({"channels": (96, 255, 384, 384, 256)}, r"groups \(2\) must divide"),
-    ],
+    "settings", [{"in_channels": 2}, {"activation": nn.Sigmoid}, {"activation": "relu"}]
 )
-def test_settings_of_the_large_net(settings, message):
-    with pytest.raises(ValueError, match=message):
-        meta(**settings)
-
-
-def test_other_numbers_of_channels_are_refused():
-    with pytest.raises(ValueError, match="in_channels must be 1 or 3, got 2"):
-        SmallAlexNet(in_channels=2)
+def test_settings_that_the_small_net_does_not_know(settings):
+    with pytest.raises((KeyError, TypeError)):
+        SmallAlexNet(**settings)
 
 
 @pytest.mark.parametrize(
     ("model", "wanted", "shape"),
     [
         (SmallAlexNet, r"\(N, 3, 32, 32\)", (2, 3, 28, 28)),
-        (SmallAlexNet, r"\(N, 3, 32, 32\)", (2, 1, 32, 32)),
         (SmallAlexNet, r"\(N, 3, 32, 32\)", (3, 32, 32)),
-        (small, r"\(N, 1, 28, 28\) or \(N, 1, 32, 32\)", (2, 3, 32, 32)),
+        (small, r"\(N, 1, 28, 28\)", (2, 3, 32, 32)),
         (meta, r"\(N, 3, 224, 224\)", (2, 3, 227, 227)),
-        (lambda: meta(padding=0), r"\(N, 3, 227, 227\)", (2, 3, 224, 224)),
     ],
 )
 def test_images_of_other_shapes_are_refused(model, wanted, shape):
@@ -631,56 +418,17 @@ def test_images_of_other_shapes_are_refused(model, wanted, shape):
     assert str(shape) in str(error.value)
 
 
-def test_images_of_whole_numbers_are_refused():
-    with pytest.raises(ValueError, match=r"such as pixels / 255, got torch\.uint8"):
-        SmallAlexNet()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_images_of_whole_numbers_are_refused(dtype):
+    with pytest.raises(ValueError, match=r"images must be pixels / 255, got"):
+        SmallAlexNet()(torch.zeros(1, 3, 32, 32, dtype=dtype))
+    narrow = AlexNet(num_classes=4, channels=(4, 4, 4, 4, 4))
+    with pytest.raises(RuntimeError, match="type"):
+        narrow(torch.zeros(1, 3, 224, 224, dtype=dtype))
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"size": 4}, "size must be odd, to have a middle, got 4"),
-        ({"size": 0}, "size must be .* got 0"),
-        ({"alpha": -1.0}, "alpha must be .* got -1.0"),
-        ({"beta": math.nan}, "beta must be .* got nan"),
-        ({"k": 0}, "k must be positive"),
-        ({"groups": 0}, "groups must be .* got 0"),
-    ],
-)
-def test_constants_of_the_local_response(settings, message):
-    with pytest.raises(ValueError, match=message):
-        LocalResponseNorm(**settings)
-
-
-@pytest.mark.parametrize("shape", [(2, 5, 3, 3), (4, 3, 3)])
-def test_maps_that_the_local_response_cannot_divide(shape):
-    with pytest.raises(ValueError, match=r"C a multiple of groups \(2\), got"):
-        LocalResponseNorm(groups=2)(torch.zeros(shape))
-
-
-@pytest.mark.parametrize(
-    ("model", "index", "message"),
-    [
-        (lambda: SmallAlexNet(groups=1), 0, "SmallAlexNet with groups=1"),
-        (lambda: nn.Linear(2, 2), 0, "Linear with groups=None"),
-        (lambda: SmallAlexNet(num_classes=5), 0, "even number of classes, .* got 5"),
-        (SmallAlexNet, 2, "index must be 0 or 1, got 2"),
-    ],
-)
-def test_what_cannot_be_two_towers(model, index, message):
-    with pytest.raises(ValueError, match=message):
-        Tower(model(), index)
-
-
-@pytest.mark.parametrize("devices", ["cpu", ("cpu",), ("cpu", "cpu", "cpu")])
-def test_two_towers_need_two_devices(devices):
-    with pytest.raises(ValueError, match="devices must be two"):
-        TwoTowers(SmallAlexNet(), devices)
-
-
-@pytest.mark.parametrize("images", [torch.rand(2, 1, 4, 4), torch.rand(3, 4, 4)])
-def test_colours_need_three_channels(images):
-    with pytest.raises(ValueError, match=r"images must be floating, of shape \(N, 3"):
-        PCAColour(images)
-    with pytest.raises(ValueError, match=r"images must be floating, of shape \(N, 3"):
-        PCAColour(torch.rand(2, 3, 4, 4))(images)
+def test_local_response_needs_a_middle_and_equal_groups():
+    with pytest.raises(ValueError, match="size must be odd, got 4"):
+        LocalResponseNorm(size=4)
+    with pytest.raises(RuntimeError, match="unflatten"):
+        LocalResponseNorm(groups=2)(torch.zeros(2, 5, 3, 3))

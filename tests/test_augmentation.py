@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from utils.augmentation import RandomCropFlip, RandomDistortion
+from utils.augmentation import PCAColour, RandomCropFlip, RandomDistortion
+from utils.training import seed_everything
 
 
 def close(a, b, tolerance=1e-12):
@@ -245,3 +246,45 @@ def test_crops_want_batches_larger_than_their_border(shape):
 
 def test_crops_say_what_they_are():
     assert repr(RandomCropFlip(3, 0.5)) == "RandomCropFlip(padding=3, fill=0.5)"
+
+
+# --- colours
+
+
+@pytest.mark.usefixtures("seeded")
+def test_principal_colours():
+    """Axes and spreads of a cloud of colours that was made with known ones."""
+    axes = torch.linalg.qr(torch.randn(3, 3).double()).Q.T
+    spread = torch.tensor([0.5, 0.2, 0.05]).double()
+    colours = (torch.randn(40_000, 3).double() * spread) @ axes
+    images = colours.T.reshape(3, 4, 100, 100).transpose(0, 1)
+    colour = PCAColour(images)
+    torch.testing.assert_close(colour.spread, spread, rtol=0.02, atol=0)
+    cosines = (colour.axes * axes).sum(1).abs()
+    torch.testing.assert_close(cosines, torch.ones(3).double(), rtol=0.01, atol=0)
+    assert torch.allclose(colour.axes @ colour.axes.T, torch.eye(3).double())
+
+
+@pytest.mark.usefixtures("seeded")
+def test_one_colour_is_added_to_all_pixels_of_an_image():
+    images = torch.rand(2_000, 3, 4, 4)
+    images[:, 0] *= 3
+    colour = PCAColour(images, strength=0.2)
+    added = colour(images) - images
+    assert torch.allclose(added, added[:, :, :1, :1].expand_as(added), atol=1e-6)
+    along = added[:, :, 0, 0] @ colour.axes.T
+    torch.testing.assert_close(along.std(0), 0.2 * colour.spread, rtol=0.1, atol=0)
+    torch.testing.assert_close(along.mean(0), torch.zeros(3), rtol=0, atol=0.02)
+    seed_everything(3)
+    one = colour(images)
+    seed_everything(3)
+    assert torch.equal(one, colour(images))
+    assert torch.equal(PCAColour(images, strength=0)(images), images)
+
+
+@pytest.mark.parametrize("images", [torch.rand(2, 1, 4, 4), torch.rand(3, 4, 4)])
+def test_colours_need_three_channels(images):
+    with pytest.raises(ValueError, match=r"images must be floating, of shape \(N, 3"):
+        PCAColour(images)
+    with pytest.raises(ValueError, match=r"images must be floating, of shape \(N, 3"):
+        PCAColour(torch.rand(2, 3, 4, 4))(images)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 NETWORKS = {
     "lenet": ("LeNet5()", (1, 28, 28)),
     "alexnet": ("SmallAlexNet()", (3, 32, 32)),
-    "inception": ("SmallGoogLeNet(aux_classifiers=False)", (3, 32, 32)),
+    "inception": ("GoogLeNet(10, aux_classifiers=False)", (3, 64, 64)),
     "resnet": ("CifarResNet(8)", (3, 32, 32)),
 }
 TRAIN = """\

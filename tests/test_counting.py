@@ -7,10 +7,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from utils.counting import (
+    ALEXNET,
     Layer,
+    Window,
+    changed,
     count_macs,
     count_parameters,
     layer_table,
+    walk,
     wiring_table,
 )
 
@@ -321,3 +325,62 @@ def test_depth_must_be_positive(depth):
 def test_an_input_that_does_not_fit_names_its_shape():
     with pytest.raises(ValueError, match=r"of shape \(1, 1, 20, 20\): .*shape"):
         count_macs(lenet(), (1, 20, 20))
+
+
+# --- by the formulas alone
+
+
+@pytest.mark.parametrize(("padding", "pixels"), [(2, 224), (0, 227)])
+def test_the_walk_agrees_with_the_net(padding, pixels):
+    steps = walk(changed(conv1={"padding": padding}), pixels)
+    with torch.device("meta"):
+        net = alexnet()
+    net[0].padding = (padding, padding)
+    rows = [r for r in layer_table(net, (3, pixels, pixels)) if r.type != "Flatten"]
+    for row, step in zip(rows, steps, strict=True):
+        shape = (step.channels, step.size, step.size)[: len(row.output)]
+        assert row.output == shape, step.name
+        assert (row.parameters, row.macs) == step[-2:], step.name
+    assert sum(s.parameters for s in steps) == 60_965_224
+
+
+def test_wrong_paddings_are_not_noticed_and_cost_a_column():
+    conv1 = walk(ALEXNET)[0]
+    assert (conv1.quotient, conv1.size, conv1.lost) == (55.25, 55, 1)
+    misprint = changed(conv1={"padding": 0})
+    sizes = [s.size for s in walk(misprint)]
+    assert sizes == [54, 26, 26, 12, 12, 12, 12, 5, 1, 1, 1]
+    assert walk(misprint)[0].quotient == 54.25
+    assert all(s.lost == 0 for s in walk(misprint, 227))
+    thin = changed(conv2={"padding": 1})
+    assert walk(thin)[2].size == 25
+    assert walk(thin)[7].size == 5
+    for layers in (misprint, thin):  # no error, but another net
+        assert sum(s.parameters for s in walk(layers)) == 49_430_888
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "message"),
+    [
+        (Window("conv2", 8, 5), 3, r"conv2: kernel \(5\) is larger .* input \(3\)"),
+        (Window("pool1", None, 3, stride=0), 8, "pool1: stride .* got 0"),
+        (
+            Window("conv4", 8, 3, groups=2),
+            8,
+            r"conv4: groups \(2\) must divide .* \(3\)",
+        ),
+        (Window("conv4", 8, 3, groups=3), 8, r"conv4: groups .* go out \(8\)"),
+        (Window("conv4", 0, 3), 8, "conv4: channels .* got 0"),
+    ],
+)
+def test_the_walk_refuses_what_cannot_be(layer, size, message):
+    with pytest.raises(ValueError, match=message):
+        walk([layer], size)
+
+
+def test_changed_refuses_what_there_is_not():
+    assert changed() == ALEXNET
+    with pytest.raises(ValueError, match="no layer 'conv6': conv1, pool1"):
+        changed(conv6={"padding": 1})
+    with pytest.raises((TypeError, ValueError), match="unexpected field names"):
+        changed(conv1={"width": 1})

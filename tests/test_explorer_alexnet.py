@@ -1,9 +1,9 @@
-"""The explorer of chapter 8 in a browser: its numbers are utils.alexnet's."""
+"""The explorer of chapter 8 in a browser: its numbers are utils.counting's."""
 
 import pytest
 from test_explorers import state
 
-from utils.alexnet import PUBLISHED, Window, walk
+from utils.counting import ALEXNET, Window, walk
 from utils.explorers.alexnet import PRESETS, AlexNetExplorer
 
 
@@ -66,7 +66,7 @@ def choose(page, label):
 
 def test_starts_with_the_net_of_the_chapter(page):
     now, steps, said = check(page)
-    assert [Window(**layer) for layer in now["layers"]] == list(PUBLISHED)
+    assert [Window(**layer) for layer in now["layers"]] == list(ALEXNET)
     assert sum(s.parameters for s in steps) == 60_965_224
     assert "⌊(224 + 2·2 − 11) / 4⌋ + 1 = ⌊54.25⌋ + 1 = 55" in said
     assert "zeros of the padding" in said

@@ -1,4 +1,4 @@
-"""The explorer of chapter 9 in a browser: its numbers are utils.inception's."""
+"""The explorer of chapter 9 in a browser: its numbers are Python's."""
 
 import re
 
@@ -6,8 +6,14 @@ import pytest
 import traitlets
 from test_explorers import state
 
-from utils.explorers.inception import InceptionExplorer, budgets, presets
-from utils.inception import FIVES, module_budget, naive_budget
+from utils.explorers.inception import (
+    FIVES,
+    InceptionExplorer,
+    budgets,
+    module_budget,
+    naive_budget,
+    presets,
+)
 
 SLIDERS = {
     "channels in": 480,

@@ -18,7 +18,7 @@ from torch import nn
 
 from utils import zoo
 from utils.alexnet import AlexNet, SmallAlexNet
-from utils.inception import GoogLeNet, SmallGoogLeNet
+from utils.inception import GoogLeNet
 from utils.lenet import LeNet5
 from utils.resnet import (
     Bottleneck,
@@ -29,6 +29,7 @@ from utils.resnet import (
     ResNet,
     stage,
 )
+from utils.small_googlenet import SmallGoogLeNet
 
 ROOT = Path(__file__).parents[1]
 

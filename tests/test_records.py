@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from utils import experiments, records
-from utils.records import RecordError
+from utils.records import RecordError, epochs_to_reach
 
 NAMES = sorted(p.stem for p in records.FOLDER.glob("*.json") if p.stem != "schema")
 KEPT = [n for n in NAMES if any("weights" in r for r in records.load_record(n)["runs"])]
@@ -248,3 +248,10 @@ def test_code_in_weights_is_not_run(tmp_path):
     with pytest.raises(RecordError, match="damaged or no checkpoint"):
         records.load_weights("demo", tmp_path)
     assert not mark.exists()
+
+
+def test_epochs_to_reach():
+    accuracy = [0.3, 0.6, 0.75, 0.7, 0.9]
+    assert [epochs_to_reach(accuracy, a) for a in (0.2, 0.75, 0.8)] == [1, 3, 5]
+    assert epochs_to_reach(accuracy, 0.95) is None
+    assert epochs_to_reach([], 0.5) is None

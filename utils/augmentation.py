@@ -140,3 +140,53 @@ class RandomCropFlip:
             rows[:, None, :, None],
             columns[:, None, None, :],
         ]
+
+
+class PCAColour:
+    """Colour augmentation: every image a little lighter, warmer, or greener.
+
+    To all pixels of an image one colour is added, sum_i a_i s_i p_i: p_i are the
+    principal axes of the training pixels' colours, s_i their standard deviations along
+    them, a_i drawn for each image from a normal distribution of mean 0 and standard
+    deviation `strength`. After Krizhevsky, Sutskever and Hinton (2012), section 4.1,
+    who write the variances s_i^2 in their place; those have the unit of a squared
+    colour.
+
+    Args:
+        images: (N, 3, H, W), of training, an array or a tensor.
+        strength: the paper's is 0.1.
+
+    Attributes:
+        axes: (3, 3), one axis a row, the one of the largest spread first.
+        spread: (3,), s_i.
+
+    Raises:
+        ValueError: a strength that is negative, or images, here or in the call, that
+            are not floating of shape (N, 3, H, W).
+    """
+
+    def __init__(self, images, strength=0.1):
+        self.strength = checked_number("strength", strength)
+        pixels = self._checked(torch.as_tensor(images)).transpose(0, 1).flatten(1)
+        variances, axes = torch.linalg.eigh(torch.cov(pixels))
+        self.spread = variances.flip(0).clamp(min=0).sqrt()
+        self.axes = axes.T.flip(0)
+
+    def __repr__(self):
+        return f"PCAColour(strength={self.strength:g})"
+
+    def __call__(self, images):
+        """As many images (N, 3, H, W), each of other colours."""
+        self._checked(images)
+        draw = torch.randn(len(images), 3, device=images.device, dtype=images.dtype)
+        shift = self.strength * (draw * self.spread.to(images)) @ self.axes.to(images)
+        return images + shift[:, :, None, None]
+
+    @staticmethod
+    def _checked(images):
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise ValueError(
+                "images must be floating, of shape (N, 3, H, W), got "
+                f"{images.dtype} of shape {tuple(images.shape)}"
+            )
+        return images

@@ -1,4 +1,7 @@
-"""Count what a torch model costs: parameters, multiplications, shapes, layer by layer.
+"""Count what a network costs: parameters, multiplications, shapes, layer by layer.
+
+The first half counts a torch model. The second, `walk`, needs no model: it counts a
+list of layers by the formulas alone, whatever a reader puts into it.
 
 A MAC is one multiplication together with the addition of its product to a sum. Counted
 are those of convolutions and matrix products, zeros of the padding included, as papers
@@ -15,6 +18,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from utils.checking import checked_whole
 from utils.training import trial_run
 
 # Products with a vector, which torch's own counter leaves out: FLOPs by shapes.
@@ -273,3 +277,112 @@ def _shape(output) -> tuple[int, ...] | None:
     while isinstance(output, tuple | list) and output:
         output = output[0]
     return tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None
+
+
+# ------------------------------------------------------------ by the formulas alone
+
+
+class Window(NamedTuple):
+    """A layer as `walk` takes it.
+
+    `channels` is None for pooling, which has no parameters and keeps the channels;
+    `kernel_size` None is as large as the maps: a fully connected layer.
+    """
+
+    name: str
+    channels: int | None
+    kernel_size: int | None
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+
+
+class Step(NamedTuple):
+    """What a layer gives out, and what it costs.
+
+    `quotient` is (n + 2 padding - kernel) / stride + 1 before it is rounded down to
+    `size`; `lost` rows, and columns, of the padded input no window reaches.
+    """
+
+    name: str
+    channels: int
+    size: int
+    quotient: float
+    lost: int
+    parameters: int
+    macs: int
+
+
+ALEXNET = (
+    Window("conv1", 96, 11, stride=4, padding=2),
+    Window("pool1", None, 3, stride=2),
+    Window("conv2", 256, 5, padding=2, groups=2),
+    Window("pool2", None, 3, stride=2),
+    Window("conv3", 384, 3, padding=1),
+    Window("conv4", 384, 3, padding=1, groups=2),
+    Window("conv5", 256, 3, padding=1, groups=2),
+    Window("pool5", None, 3, stride=2),
+    Window("fc6", 4096, None),
+    Window("fc7", 4096, None),
+    Window("fc8", 1000, None),
+)
+
+
+def changed(layers=ALEXNET, **changes):
+    """The same layers with other settings: changed(conv1={"padding": 0}).
+
+    Raises:
+        ValueError: a layer that there is not (a setting: a TypeError from 3.13 on).
+    """
+    names = [window.name for window in layers]
+    if unknown := changes.keys() - set(names):
+        raise ValueError(f"no layer {sorted(unknown)[0]!r}: {', '.join(names)}")
+    return tuple(w._replace(**changes.get(w.name, {})) for w in layers)
+
+
+def walk(layers=ALEXNET, size=224, channels=3) -> list[Step]:
+    """Sizes and costs of layers that follow each other, by the formulas alone.
+
+    Args:
+        layers: of `Window`.
+        size: height and width of the image.
+        channels: of the image.
+
+    Returns:
+        one `Step` a layer.
+
+    Raises:
+        ValueError: a kernel that is larger than its padded input, groups that do not
+            divide the channels, or a setting out of range; it names the layer.
+    """
+    steps = []
+    for layer in layers:
+        step = _step(layer, size, channels)
+        steps.append(step)
+        size, channels = step.size, step.channels
+    return steps
+
+
+def _step(layer, size, channels) -> Step:
+    name, maps, kernel_size, stride, padding, groups = layer
+    kernel = size if kernel_size is None else kernel_size
+    checked_whole(f"{name}: stride", stride, 1)
+    through = size + 2 * padding - kernel  # how far a window can move
+    if through < 0:
+        raise ValueError(
+            f"{name}: kernel ({kernel}) is larger than the padded input "
+            f"({size + 2 * padding})"
+        )
+    after = through // stride + 1
+    quotient, lost = through / stride + 1, through % stride
+    if maps is None:
+        return Step(name, channels, after, quotient, lost, 0, 0)
+    checked_whole(f"{name}: channels", maps, 1)
+    checked_whole(f"{name}: groups", groups, 1)
+    if channels % groups or maps % groups:
+        raise ValueError(
+            f"{name}: groups ({groups}) must divide the channels that come in "
+            f"({channels}) and go out ({maps})"
+        )
+    weights = maps * (channels // groups) * kernel**2
+    return Step(name, maps, after, quotient, lost, weights + maps, weights * after**2)

@@ -91,6 +91,16 @@ def finals(record: dict, variant: str, key: str = "test_errors") -> list:
     return [run["final"][key] for run in runs(record, variant)]
 
 
+def epochs_to_reach(accuracy, level):
+    """The first epoch, counted from 1, whose accuracy is at least `level`, or None.
+
+    Args:
+        accuracy: of each epoch, such as `History.train_accuracy`.
+        level: from 0 to 1.
+    """
+    return next((k for k, a in enumerate(accuracy, 1) if a >= level), None)
+
+
 def kept_run(record: dict) -> dict:
     """The run whose weights are stored.
 

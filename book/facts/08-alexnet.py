@@ -3,7 +3,7 @@
 import math
 
 from book.facts import cited, computed
-from utils import alexnet, experiments, records
+from utils import alexnet, counting, experiments, records
 
 FACTS = [
     cited(
@@ -12,7 +12,7 @@ FACTS = [
     ),
     computed(
         "eight layers with weights, {:.0f} million of them",
-        lambda: sum(s.parameters for s in alexnet.walk()) / 1e6,
+        lambda: sum(s.parameters for s in counting.walk()) / 1e6,
     ),
     cited(
         "## 8.1 Why 2012",
@@ -53,33 +53,35 @@ FACTS = [
     ),
     computed(
         "The image has {}×{} pixels. Layer 1 has kernels of {}×{}",
-        lambda: ((224, 224, *[alexnet.PUBLISHED[0].kernel_size] * 2)),
+        lambda: ((224, 224, *[counting.ALEXNET[0].kernel_size] * 2)),
     ),
     computed(
         "$({}+4-{})/4+1={}$, rounded down {}. Pooling",
         lambda: (
             (
                 224,
-                alexnet.PUBLISHED[0].kernel_size,
-                alexnet.walk()[0].quotient,
-                alexnet.walk()[0].size,
+                counting.ALEXNET[0].kernel_size,
+                counting.walk()[0].quotient,
+                counting.walk()[0].size,
             )
         ),
     ),
     computed(
         "$({}-3)/2+1={}$. Layer 2 has 5×5 kernels on a border of 2, which keeps {}.",
-        lambda: tuple(s.size for s in alexnet.walk()[:3]),
+        lambda: tuple(s.size for s in counting.walk()[:3]),
     ),
     computed(
         r"$${} \xrightarrow{{\text{{conv1}}}} {} "
         r"\xrightarrow{{\text{{pool1}}}} {} \xrightarrow{{\text{{conv2}}}} "
         r"{} \xrightarrow{{\text{{pool2}}}} {} \xrightarrow{{\text{{conv3, "
         r"4, 5}}}} {} \xrightarrow{{\text{{pool5}}}} 6",
-        lambda: ((224, *[s.size for s in alexnet.walk()[:4]], alexnet.walk()[6].size)),
+        lambda: (
+            (224, *[s.size for s in counting.walk()[:4]], counting.walk()[6].size)
+        ),
     ),
     computed(
-        "three full layers, of {:,}, {:,} and {:,} neurons",
-        lambda: tuple(s.channels for s in alexnet.walk()[8:]),
+        "three fully connected layers, of {:,}, {:,} and {:,} neurons",
+        lambda: tuple(s.channels for s in counting.walk()[8:]),
     ),
     cited(
         "the 650,000 neurons of the paper's abstract. (Its own list of "
@@ -89,7 +91,11 @@ FACTS = [
     computed(
         "which are not {} maps of {}×{}",
         lambda: (
-            (alexnet.walk()[0].channels, alexnet.walk()[0].size, alexnet.walk()[0].size)
+            (
+                counting.walk()[0].channels,
+                counting.walk()[0].size,
+                counting.walk()[0].size,
+            )
         ),
     ),
     computed(
@@ -107,16 +113,16 @@ FACTS = [
                 224,
                 11,
                 (lambda s: s.quotient)(
-                    alexnet.walk(alexnet.changed(conv1={"padding": 0}))[0]
+                    counting.walk(counting.changed(conv1={"padding": 0}))[0]
                 ),
-                alexnet.walk(alexnet.changed(conv1={"padding": 0}))[0].size,
-                alexnet.walk()[0].size,
+                counting.walk(counting.changed(conv1={"padding": 0}))[0].size,
+                counting.walk()[0].size,
             )
         ),
     ),
     computed(
         "two ways to get {}: pad {} pixels by 2, or begin with {} and no padding",
-        lambda: ((alexnet.walk()[0].size, 224, 11 + 4 * (55 - 1))),
+        lambda: ((counting.walk()[0].size, 224, 11 + 4 * (55 - 1))),
     ),
     computed(
         r"$({}-{})/4+1={}$ comes out even. Of the ${}+2\cdot 2={}$ padded "
@@ -128,7 +134,7 @@ FACTS = [
                 (227 - 11) // 4 + 1,
                 224,
                 224 + 4,
-                224 + 4 - alexnet.walk()[0].lost,
+                224 + 4 - counting.walk()[0].lost,
             )
         ),
     ),
@@ -137,9 +143,9 @@ FACTS = [
         lambda: ((alexnet.CHANNELS[1], alexnet.CHANNELS[0] // 2, alexnet.CHANNELS[0])),
     ),
     computed(
-        r"The first full layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
+        r"The first fully connected layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
         r"numbers",
-        lambda: ((alexnet.walk()[8].channels, alexnet.walk()[7].channels)),
+        lambda: ((counting.walk()[8].channels, counting.walk()[7].channels)),
     ),
     computed(
         r"$${}\,({}\cdot {}+1)={:,} \qquad {}\,({}+1)={:,}$$",
@@ -148,29 +154,29 @@ FACTS = [
                 256,
                 48,
                 5**2,
-                alexnet.walk()[2].parameters,
+                counting.walk()[2].parameters,
                 4096,
                 256 * 6**2,
-                alexnet.walk()[8].parameters,
+                counting.walk()[8].parameters,
             )
         ),
     ),
     computed(
         r"used at ${}\cdot {}$ places",
-        lambda: ((alexnet.walk()[2].size, alexnet.walk()[2].size)),
+        lambda: ((counting.walk()[2].size, counting.walk()[2].size)),
     ),
     computed(
-        "layer 2 needs {:.0f} million multiplications, and the full layer, "
+        "layer 2 needs {:.0f} million multiplications, and the fully connected layer, "
         "with over a hundred times its parameters, {:.0f} million",
-        lambda: ((alexnet.walk()[2].macs / 1e6, alexnet.walk()[8].macs / 1e6)),
+        lambda: ((counting.walk()[2].macs / 1e6, counting.walk()[8].macs / 1e6)),
     ),
     computed(
         '"{:.0f} million parameters" stands in every course, and is true of '
         "two networks. The published one has {:,};",
         lambda: (
             (
-                sum(s.parameters for s in alexnet.walk()) / 1e6,
-                sum(s.parameters for s in alexnet.walk()),
+                sum(s.parameters for s in counting.walk()) / 1e6,
+                sum(s.parameters for s in counting.walk()),
             )
         ),
     ),
@@ -180,7 +186,11 @@ FACTS = [
     ),
     computed(
         "for images of {}×{} pixels, which we will train",
-        lambda: alexnet.INPUTS[3]["sizes"] * 2,
+        lambda: (alexnet.IMAGES[3][0],) * 2,
+    ),
+    computed(
+        "(Digits, {}×{}, get a border",
+        lambda: (alexnet.IMAGES[1][0],) * 2,
     ),
     cited(
         r"with $k=2$, $n=5$, $\alpha=10^{-4}$, $\beta=3/4$",
@@ -239,15 +249,15 @@ FACTS = [
     ),
     computed(
         "with all its {:.0f} million numbers",
-        lambda: sum(s.parameters for s in alexnet.walk()) / 1e6,
+        lambda: sum(s.parameters for s in counting.walk()) / 1e6,
     ),
     cited(
         "normal with standard deviation 0.01, biases 1 in layers 2, 4, 5 "
-        "and the hidden full layers",
+        "and the hidden fully connected layers",
         "krizhevsky2012",
     ),
     computed(
-        "with full layers of {} neurons",
+        "with fully connected layers of {} neurons",
         lambda: alexnet.SmallAlexNet().fc6.out_features,
     ),
     cited(
@@ -264,7 +274,7 @@ FACTS = [
             (
                 25,
                 *(
-                    alexnet.epochs_to_reach(
+                    records.epochs_to_reach(
                         records.curves(
                             records.load_record("alexnet-cifar10"), v, "train_accuracy"
                         )[0],
@@ -330,7 +340,7 @@ FACTS = [
     ),
     computed(
         "Deal the {} kernels anew",
-        lambda: alexnet.SmallAlexNet.CHANNELS[0],
+        lambda: alexnet.SmallAlexNet().conv1.out_channels,
     ),
     computed(
         "With {}×{} pixels some are hard",
@@ -341,8 +351,8 @@ FACTS = [
     computed(
         "twice the {:,} numbers in all",
         lambda: (
-            alexnet.walk()[3].size ** 2 * 256
-            + sum(s.channels * s.size**2 for s in alexnet.walk()[7:])
+            counting.walk()[3].size ** 2 * 256
+            + sum(s.channels * s.size**2 for s in counting.walk()[7:])
         ),
     ),
     cited(
@@ -350,14 +360,14 @@ FACTS = [
         "krizhevsky2012",
     ),
     computed(
-        r"three full layers: ${}\to {}\to {}\to {}\to 6$. It takes a padding "
-        r"of 2 in layer 1 (or {} pixels and none)",
+        r"three fully connected layers: ${}\to {}\to {}\to {}\to 6$. It takes a "
+        r"padding of 2 in layer 1 (or {} pixels and none)",
         lambda: (
-            (224, *(alexnet.walk()[k].size for k in (0, 1, 3)), 11 + 4 * (55 - 1))
+            (224, *(counting.walk()[k].size for k in (0, 1, 3)), 11 + 4 * (55 - 1))
         ),
     ),
     computed(
-        "It has {:,} parameters, {:.1f} % of them in full layers, and does "
+        "It has {:,} parameters, {:.1f} % of them in fully connected layers, and does "
         "{:.1f} million MACs an image, {:.1f} % of them in convolutions. "
         "Ungrouped it would have {:,}; the zoos' net is another one, with "
         "{:,}.",
@@ -369,8 +379,8 @@ FACTS = [
                 100 * sum(s.macs for s in w[:8]) / sum(s.macs for s in w),
                 sum(
                     s.parameters
-                    for s in alexnet.walk(
-                        alexnet.changed(
+                    for s in counting.walk(
+                        counting.changed(
                             conv2={"groups": 1},
                             conv4={"groups": 1},
                             conv5={"groups": 1},
@@ -379,8 +389,8 @@ FACTS = [
                 ),
                 sum(
                     s.parameters
-                    for s in alexnet.walk(
-                        alexnet.changed(
+                    for s in counting.walk(
+                        counting.changed(
                             conv1={"channels": 64},
                             conv2={"channels": 192, "groups": 1},
                             conv4={"channels": 256, "groups": 1},
@@ -389,6 +399,6 @@ FACTS = [
                     )
                 ),
             )
-        )(alexnet.walk()),
+        )(counting.walk()),
     ),
 ]

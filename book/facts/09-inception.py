@@ -3,8 +3,21 @@
 import math
 
 from book.facts import cited, computed
-from utils import counting, inception, records
+from utils import counting, inception, records, small_googlenet
 from utils.experiments import runner
+from utils.inception_blocks import NaiveInceptionBlock
+
+BLOCK = inception.InceptionBlock(192, *inception.MODULES["3a"])
+NAIVE = NaiveInceptionBlock(192, 64, 128, 32)
+THREES = small_googlenet.SmallGoogLeNet(aux_classifiers=False)
+FIVES = small_googlenet.SmallGoogLeNet(
+    aux_classifiers=False, window=inception.five_by_five
+)
+
+
+def macs(net):
+    return counting.count_macs(net, (3, 32, 32))
+
 
 FACTS = [
     cited(
@@ -48,29 +61,21 @@ FACTS = [
                 192,
                 32,
                 192,
-                inception.naive_budget(192, 28, 64, 128, 32)["5×5"].parameters,
+                counting.count_parameters(NAIVE.five),
                 32,
-                sum(
-                    c.channels
-                    for c in inception.naive_budget(192, 28, 64, 128, 32).values()
-                ),
+                NAIVE.out_channels,
             )
         ),
     ),
     computed(
         "The whole module comes to {:,}.",
-        lambda: sum(
-            c.parameters for c in inception.naive_budget(192, 28, 64, 128, 32).values()
-        ),
+        lambda: counting.count_parameters(NAIVE),
     ),
     computed(
         "the module gives out {} where {} went in",
         lambda: (
             (
-                sum(
-                    c.channels
-                    for c in inception.naive_budget(192, 28, 64, 128, 32).values()
-                ),
+                NAIVE.out_channels,
                 192,
             )
         ),
@@ -87,9 +92,7 @@ FACTS = [
             (
                 32,
                 16,
-                inception.module_budget(192, 28, *inception.MODULES["3a"])[
-                    "5×5"
-                ].parameters,
+                counting.count_parameters(BLOCK.five),
             )
         ),
     ),
@@ -113,10 +116,7 @@ FACTS = [
     ),
     computed(
         "in 3a and keep its {} maps",
-        lambda: sum(
-            c.channels
-            for c in inception.module_budget(192, 28, *inception.MODULES["3a"]).values()
-        ),
+        lambda: BLOCK.out_channels,
     ),
     computed(
         r"$1+2+9\cdot 2+1={}$",
@@ -136,9 +136,9 @@ FACTS = [
         ),
     ),
     computed(
-        r"mean of each of the {:,} last maps (chapter 5), and one full layer "
-        r"of {:,} parameters reads these means. A full layer on the maps "
-        r"themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
+        r"mean of each of the {:,} last maps (chapter 5), and one fully connected "
+        r"layer of {:,} parameters reads these means. A fully connected layer on the "
+        r"maps themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
         lambda: ((1024, 1025 * 1000, 1024, 1000)),
     ),
     cited(
@@ -184,7 +184,7 @@ FACTS = [
         "szegedy2015",
     ),
     computed(
-        "it sees {}×{} pixels in its deepest branch",
+        "It sees {}×{} pixels in its deepest branch",
         lambda: ((7 + 6, 7 + 6)),
     ),
     cited(
@@ -203,21 +203,21 @@ FACTS = [
         "for {}×{} in colour or {}×{} in grey",
         lambda: (
             (
-                *inception.SmallGoogLeNet().shape[1:],
-                *inception.SmallGoogLeNet(in_channels=1).shape[1:],
+                *[small_googlenet.IMAGES[3][0]] * 2,
+                *[small_googlenet.IMAGES[1][0]] * 2,
             )
         ),
     ),
     computed(
         r"must be $\ln {}$, for the network",
-        lambda: inception.SmallGoogLeNet().output.out_features,
+        lambda: small_googlenet.SmallGoogLeNet().output.out_features,
     ),
     computed(
         "A reduction keeps {} to {} mixtures of {} to {} maps.",
         lambda: (
             (
-                min(m[2][0] for m in list(inception.SMALL_MODULES.values())[1:4]),
-                max(m[1][0] for m in list(inception.SMALL_MODULES.values())[1:4]),
+                min(m[2][0] for m in list(small_googlenet.SMALL_MODULES.values())[1:4]),
+                max(m[1][0] for m in list(small_googlenet.SMALL_MODULES.values())[1:4]),
                 80,
                 144,
             )
@@ -245,15 +245,7 @@ FACTS = [
         lambda: next(
             100 * a
             for a, b in [
-                [
-                    f(inception.SmallGoogLeNet(aux_classifiers=False, five="5×5"))
-                    / f(inception.SmallGoogLeNet(aux_classifiers=False))
-                    - 1
-                    for f in (
-                        counting.count_parameters,
-                        lambda n: counting.count_macs(n, (3, 32, 32)),
-                    )
-                ]
+                [f(FIVES) / f(THREES) - 1 for f in (counting.count_parameters, macs)]
             ]
             if round(100 * a) == round(100 * b)
         ),
@@ -300,15 +292,10 @@ FACTS = [
     computed(
         "Module 3a: {:,} parameters instead of {:,}, and {} maps instead of {}.",
         lambda: (
-            lambda a, b: (
-                sum(c.parameters for c in a.values()),
-                sum(c.parameters for c in b.values()),
-                sum(c.channels for c in a.values()),
-                sum(c.channels for c in b.values()),
-            )
-        )(
-            inception.module_budget(192, 28, *inception.MODULES["3a"]),
-            inception.naive_budget(192, 28, 64, 128, 32),
+            counting.count_parameters(BLOCK),
+            counting.count_parameters(NAIVE),
+            BLOCK.out_channels,
+            NAIVE.out_channels,
         ),
     ),
     computed(

@@ -6,8 +6,10 @@ from dataclasses import replace
 import torch
 
 from utils.augmentation import RandomCropFlip
+from utils.dissection import stem_gradient
 from utils.experiments.recipes import SGD, Experiment, Recipe
-from utils.inception import SmallGoogLeNet, auxiliary_loss, stem_gradient
+from utils.inception import auxiliary_loss, five_by_five
+from utils.small_googlenet import SmallGoogLeNet
 
 INCEPTION = Recipe(
     SmallGoogLeNet,
@@ -18,7 +20,7 @@ INCEPTION = Recipe(
     loss=auxiliary_loss,
     augment=RandomCropFlip(padding=4),
     autocast=torch.bfloat16,
-    probe=stem_gradient,
+    probe=functools.partial(stem_gradient, loss=auxiliary_loss),
 )
 NO_HEADS = replace(
     INCEPTION, model=functools.partial(SmallGoogLeNet, aux_classifiers=False)
@@ -33,7 +35,7 @@ EXPERIMENTS = {
             "heads": INCEPTION,
             "no heads": NO_HEADS,
             "no heads, 5×5": replace(
-                NO_HEADS, model=functools.partial(NO_HEADS.model, five="5×5")
+                NO_HEADS, model=functools.partial(NO_HEADS.model, window=five_by_five)
             ),
         },
         seeds=(0,),

@@ -9,9 +9,9 @@ from utils.alexnet import SmallAlexNet
 from utils.augmentation import RandomCropFlip
 from utils.dissection import gradients_by_depth
 from utils.experiments.recipes import SGD, Experiment, Recipe, by_depth, by_rate
-from utils.inception import SmallGoogLeNet
 from utils.lenet import LeNet5
 from utils.resnet import CifarResNet, DigitResNet
+from utils.small_googlenet import SmallGoogLeNet
 
 
 def two_drops(optimizer, steps):

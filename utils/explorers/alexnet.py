@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import traitlets
 
 from utils import plotting
-from utils.alexnet import PUBLISHED, changed, walk
+from utils.counting import ALEXNET, changed, walk
 from utils.explorers import Explorer
 
 ONE_TOWER = changed(**{f"conv{k}": {"groups": 1} for k in (2, 4, 5)})
@@ -15,7 +15,7 @@ ZOO = changed(
     conv4={"channels": 256},
 )
 PRESETS = [
-    ("224, padding 2", 224, PUBLISHED),
+    ("224, padding 2", 224, ALEXNET),
     ("227, no padding", 227, changed(conv1={"padding": 0})),
     ("the misprint: 224, no padding", 224, changed(conv1={"padding": 0})),
     ("conv2 with padding 1", 224, changed(conv2={"padding": 1})),

@@ -1,13 +1,71 @@
 """What a module of GoogLeNet costs, branch by branch: the explorer of chapter 9."""
 
+from typing import NamedTuple
+
 import matplotlib.pyplot as plt
 import traitlets
 
 from utils import plotting
 from utils.explorers import Explorer
-from utils.inception import MODULES, module_budget, naive_budget
+from utils.inception import MODULES
 
 SIZES = {"3": 28, "4": 14, "5": 7}  # of the maps in each stage
+FIVES = ("5×5", "two 3×3")  # how the branch with a 5 x 5 window may look
+
+
+class Cost(NamedTuple):
+    """Of one branch: output channels, parameters and MACs for one image."""
+
+    channels: int
+    parameters: int
+    macs: int
+
+
+def module_budget(
+    in_channels, size, one, three, five, pool, kind="5×5"
+) -> dict[str, Cost]:
+    """What each branch of an `InceptionBlock` without batch normalisation costs.
+
+    Args:
+        in_channels, one, three, five, pool: as for `InceptionBlock`.
+        size: height and width of the maps.
+        kind: one of FIVES.
+    """
+    window = [(*five, 5)]
+    if kind == "two 3×3":
+        window = [(*five, 3), (five[1], five[1], 3)]
+    return _budget(
+        size,
+        {
+            "1×1": [(in_channels, one, 1)],
+            "3×3": [(in_channels, three[0], 1), (*three, 3)],
+            "5×5": [(in_channels, five[0], 1), *window],
+            "pool": [(in_channels, pool, 1)],
+        },
+    )
+
+
+def naive_budget(in_channels, size, one, three, five) -> dict[str, Cost]:
+    """What each branch of a `NaiveInceptionBlock` costs, by the same names."""
+    costs = _budget(
+        size,
+        {
+            "1×1": [(in_channels, one, 1)],
+            "3×3": [(in_channels, three, 3)],
+            "5×5": [(in_channels, five, 5)],
+        },
+    )
+    return costs | {"pool": Cost(in_channels, 0, 0)}
+
+
+def _budget(size, branches) -> dict[str, Cost]:
+    """`Cost` of chains of (in, out, kernel) on maps of `size` x `size`."""
+    costs = {}
+    for name, chain in branches.items():
+        weights = sum(n_in * n_out * kernel**2 for n_in, n_out, kernel in chain)
+        biases = sum(n_out for _, n_out, _ in chain)
+        costs[name] = Cost(chain[-1][1], weights + biases, weights * size**2)
+    return costs
 
 
 def presets() -> list[dict]:

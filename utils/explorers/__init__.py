@@ -34,10 +34,8 @@ def script(name: str) -> str:
             if shared not in joined:
                 part = (FOLDER / f"{shared}.js").read_text(encoding="utf-8")
                 names = ", ".join(EXPORT.findall(part))
-                body = bound(EXPORT.sub("", part))
-                joined[shared] = (
-                    f"const from_{shared} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
-                )
+                body = bound(EXPORT.sub("", part)) + f"return {{ {names} }};\n"
+                joined[shared] = f"const from_{shared} = (() => {{\n{body}}})();\n"
         return IMPORT.sub(r"const {\1} = from_\2;\n", text)
 
     own = bound((FOLDER / f"{name}.js").read_text(encoding="utf-8"))

@@ -57,20 +57,23 @@ export const bracketed = (value, write = short) => (value < 0 ? `(${write(value)
 // "1 row", "2 rows".
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-// The frame of an explorer: title, stage, controls, and a line of text that screen
-// readers hear when it changes. `say(text)` writes that line.
-export function frame(el, title) {
-  const stage = html("div", { class: "ex-stage" });
-  const controls = html("div", { class: "ex-controls" });
-  const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
-  const heading = html("p", { class: "ex-title" }, title);
-  const root = html(
-    "div",
-    { class: "explorer-root", role: "group", "aria-label": title },
-    heading, stage, controls, text,
-  );
-  el.append(root);
-  return { root, stage, controls, text, say: (words) => { text.textContent = words; } };
+// What an explorer's file gives: `build` fills its frame, and returns what is to be done
+// (if anything) when the page leaves it. The frame: a stage, controls, and a line of text
+// that screen readers hear when it changes; `say(text)` writes that line.
+export function explorer(title, build) {
+  function render({ model, el }) {
+    const stage = html("div", { class: "ex-stage" });
+    const controls = html("div", { class: "ex-controls" });
+    const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
+    const heading = html("p", { class: "ex-title" }, title);
+    const all = [heading, stage, controls, text];
+    const root = html("div", { class: "explorer-root", role: "group", "aria-label": title }, all);
+    el.append(root);
+    const say = (words) => { text.textContent = words; };
+    const leave = build({ model, root, stage, controls, text, say });
+    return () => { leave?.(); root.remove(); };
+  }
+  return { render };
 }
 
 export function button(label, onclick, attributes = {}) {

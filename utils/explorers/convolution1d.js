@@ -3,7 +3,7 @@
 
 import { bar, centred, label, line } from "./chart.js";
 import {
-  arrows, bracketed, button, choice, fields, focusOn, follow, frame, redraw, short, stepper, svg,
+  arrows, bracketed, button, choice, fields, focusOn, follow, explorer, redraw, short, stepper, svg,
 } from "./common.js";
 import { clamp, outputSize, range, sum } from "./maths.js";
 
@@ -22,152 +22,148 @@ const HIGHEST_BAR = 9;
 const COLOUR = { x: "var(--ex-blue)", w: "var(--ex-orange)", y: "var(--ex-green)" };
 const NAME = { x: "signal x", w: "kernel w", y: "output y" };
 
-export default {
-  render({ model, el }) {
-    const { root, stage, controls, say } = frame(el, "Slide a kernel over a signal");
-    const state = {
-      x: [...model.get("signal")],
-      w: [...model.get("kernel")],
-      flip: false, stride: 1, padding: 0, dilation: 1, at: 0,
-    };
-    const taps = () => (state.flip ? [...state.w].reverse() : state.w);
-    const output = () => crossCorrelate(state.x, taps(), state.stride, state.padding, state.dilation);
-    let selected = ["w", 0];
+export default explorer("Slide a kernel over a signal", ({ model, root, stage, controls, say }) => {
+  const state = {
+    x: [...model.get("signal")],
+    w: [...model.get("kernel")],
+    flip: false, stride: 1, padding: 0, dilation: 1, at: 0,
+  };
+  const taps = () => (state.flip ? [...state.w].reverse() : state.w);
+  const output = () => crossCorrelate(state.x, taps(), state.stride, state.padding, state.dilation);
+  let selected = ["w", 0];
 
-    const canvas = svg("svg", {
-      viewBox: `0 0 ${ACROSS} 270`, role: "group", "aria-label": "Signal, kernel and output", style: "max-width: 600px",
-    });
-    stage.append(canvas);
+  const canvas = svg("svg", {
+    viewBox: `0 0 ${ACROSS} 270`, role: "group", "aria-label": "Signal, kernel and output", style: "max-width: 600px",
+  });
+  stage.append(canvas);
 
-    function valueBar(row, column, value, width, { faint = false, unit = UNIT } = {}) {
-      const zero = ZEROS[row];
-      return [
-        bar(column * width + 2, zero, width - 4, value * unit, { rx: 1, fill: COLOUR[row], opacity: faint ? 0.35 : 1 }),
-        centred((column + 0.5) * width, value >= 0 ? zero + 12 : zero - 4, short(value), { opacity: faint ? 0.6 : 1 }),
-      ];
-    }
+  function valueBar(row, column, value, width, { faint = false, unit = UNIT } = {}) {
+    const zero = ZEROS[row];
+    return [
+      bar(column * width + 2, zero, width - 4, value * unit, { rx: 1, fill: COLOUR[row], opacity: faint ? 0.35 : 1 }),
+      centred((column + 0.5) * width, value >= 0 ? zero + 12 : zero - 4, short(value), { opacity: faint ? 0.6 : 1 }),
+    ];
+  }
 
-    const frameOf = (row, column, width, height, fill, stroke) => svg("rect", {
-      x: column * width + 1, y: ZEROS[row] - 40, width: width - 2, height, rx: 4, fill, stroke,
-    });
+  const frameOf = (row, column, width, height, fill, stroke) => svg("rect", {
+    x: column * width + 1, y: ZEROS[row] - 40, width: width - 2, height, rx: 4, fill, stroke,
+  });
 
-    function select(row, index) {
-      selected = [row, index];
-      draw();
-      focusOn(canvas, selected.join(""));
-    }
-
-    function edit(row, index, value) {
-      state[row][index] = clamp(value, -HIGHEST_BAR, HIGHEST_BAR);
-      draw();
-    }
-
-    function editable(row, index, column, width) {
-      const value = state[row][index];
-      const isSelected = selected[0] === row && selected[1] === index;
-      const node = svg("g", {
-        tabindex: isSelected ? 0 : -1, role: "slider", "data-key": `${row}${index}`,
-        "aria-label": `${NAME[row]}, value ${index}`, "aria-valuemin": -HIGHEST_BAR, "aria-valuemax": HIGHEST_BAR,
-        "aria-valuenow": value, "aria-orientation": "vertical", style: "touch-action: none; cursor: ns-resize",
-      },
-      frameOf(row, column, width, 56, "transparent", isSelected ? "var(--ex-focus)" : "none"),
-      valueBar(row, column, value, width));
-      arrows(node, (dx, dy) => {
-        if (dy) edit(row, index, value + dy);
-        else select(row, clamp(index + dx, 0, state[row].length - 1));
-      }, 1);
-      return node;
-    }
-
-    // A bar that is pressed follows the pointer, wherever drawing puts it meanwhile.
-    let pressed = null;
-    follow(canvas, canvas, {
-      start: (_, y, event) => {
-        const key = event.target.closest("[data-key]")?.dataset.key;
-        if (!key) return false;
-        const [row, index] = [key[0], Number(key.slice(1))];
-        pressed = { row, index, y, value: state[row][index] };
-        select(row, index);
-        return true;
-      },
-      move: (_, y) => {
-        const { row, index } = pressed;
-        const next = Math.round(pressed.value - (y - pressed.y) / UNIT);
-        if (next !== state[row][index]) edit(row, index, next);
-      },
-    });
-
-    function draw() {
-      const y = output();
-      state.at = clamp(state.at, 0, Math.max(0, y.length - 1));
-      const padded = padSides(state.x, state.padding);
-      const width = Math.min(44, ACROSS / padded.length);
-      const start = state.at * state.stride;
-      const unit = UNIT * HIGHEST_BAR / Math.max(HIGHEST_BAR, ...y.map(Math.abs));
-      redraw(canvas, [
-        ["x", "w", "y"].map((row) => [
-          line(0, ZEROS[row], ACROSS, ZEROS[row]),
-          label(ACROSS, ZEROS[row] - 44, NAME[row] + (row === "w" && state.flip ? ", flipped" : ""),
-            { "text-anchor": "end", style: "fill: var(--ex-muted)" }),
-        ]),
-        padded.map((_, column) => {
-          const index = column - state.padding;
-          return index in state.x ? editable("x", index, column, width)
-            : valueBar("x", column, 0, width, { faint: true });
-        }),
-        y.length ? state.w.map((_, k) => {
-          const column = start + k * state.dilation;
-          const middle = (column + 0.5) * width;
-          const dashed = { stroke: "var(--ex-orange)", "stroke-dasharray": "2 3" };
-          return [line(middle, ZEROS.x + 16, middle, ZEROS.w - 42, dashed),
-            editable("w", state.flip ? state.w.length - 1 - k : k, column, width)];
-        }) : [],
-        y.map((value, t) => {
-          const [fill, stroke] = t === state.at ? ["var(--ex-blue-soft)", "var(--ex-green)"] : ["transparent", "none"];
-          const onclick = () => { state.at = t; draw(); };
-          return svg("g", { "data-output": t, style: "cursor: pointer", onclick },
-            frameOf("y", t, width, 80, fill, stroke), valueBar("y", t, value, width, { unit }));
-        }),
-      ]);
-      back.disabled = state.at <= 0;
-      on.disabled = state.at >= y.length - 1;
-      describe(y, padded, start);
-    }
-
-    function describe(y, padded, start) {
-      const { stride, padding, dilation } = state;
-      const reach = dilation * (state.w.length - 1) + 1;
-      if (!y.length) {
-        say(`The kernel reaches over ${reach} values, the padded signal has ${padded.length}: no output.`);
-        return;
-      }
-      const terms = taps().map((tap, k) => `${bracketed(tap)}·${bracketed(padded[start + k * dilation])}`);
-      say(`y[${state.at}] = ${terms.join(" + ")} = ${short(y[state.at])}. `
-        + `Output size ⌊(${state.x.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.`);
-    }
-
-    const slide = (by) => () => { state.at += by; draw(); };
-    const back = button("◀ Slide", slide(-1), { "aria-label": "Slide left" });
-    const on = button("Slide ▶", slide(1), { "aria-label": "Slide right" });
-    const step = stepper("value", (by) => edit(...selected, state[selected[0]][selected[1]] + by));
-    const size = choice({
-      label: "taps", value: state.w.length, options: [1, 2, 3, 4, 5],
-      onchange: (m) => {
-        state.w = range(Number(m), (k) => state.w[k] ?? 0);
-        selected = ["w", 0];
-        draw();
-      },
-    });
-    const field = fields(state, draw);
-    const mode = (name, p) => button(name, () => { state.padding = p(state.w.length); field.follow(); draw(); });
-    controls.append(
-      back, on, step.buttons,
-      mode("narrow", () => 0), mode("same", (m) => (m - 1) >> 1), mode("wide", (m) => m - 1),
-      size, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 4 }),
-      field.slider("dilation", { min: 1, max: 3 }), field.checkbox("flip", { label: "flip (convolution)" }),
-    );
-    root.explorer = { state: () => ({ ...state, taps: taps(), y: output() }) };
+  function select(row, index) {
+    selected = [row, index];
     draw();
-    return () => root.remove();
-  },
-};
+    focusOn(canvas, selected.join(""));
+  }
+
+  function edit(row, index, value) {
+    state[row][index] = clamp(value, -HIGHEST_BAR, HIGHEST_BAR);
+    draw();
+  }
+
+  function editable(row, index, column, width) {
+    const value = state[row][index];
+    const isSelected = selected[0] === row && selected[1] === index;
+    const node = svg("g", {
+      tabindex: isSelected ? 0 : -1, role: "slider", "data-key": `${row}${index}`,
+      "aria-label": `${NAME[row]}, value ${index}`, "aria-valuemin": -HIGHEST_BAR, "aria-valuemax": HIGHEST_BAR,
+      "aria-valuenow": value, "aria-orientation": "vertical", style: "touch-action: none; cursor: ns-resize",
+    },
+    frameOf(row, column, width, 56, "transparent", isSelected ? "var(--ex-focus)" : "none"),
+    valueBar(row, column, value, width));
+    arrows(node, (dx, dy) => {
+      if (dy) edit(row, index, value + dy);
+      else select(row, clamp(index + dx, 0, state[row].length - 1));
+    }, 1);
+    return node;
+  }
+
+  // A bar that is pressed follows the pointer, wherever drawing puts it meanwhile.
+  let pressed = null;
+  follow(canvas, canvas, {
+    start: (_, y, event) => {
+      const key = event.target.closest("[data-key]")?.dataset.key;
+      if (!key) return false;
+      const [row, index] = [key[0], Number(key.slice(1))];
+      pressed = { row, index, y, value: state[row][index] };
+      select(row, index);
+      return true;
+    },
+    move: (_, y) => {
+      const { row, index } = pressed;
+      const next = Math.round(pressed.value - (y - pressed.y) / UNIT);
+      if (next !== state[row][index]) edit(row, index, next);
+    },
+  });
+
+  function draw() {
+    const y = output();
+    state.at = clamp(state.at, 0, Math.max(0, y.length - 1));
+    const padded = padSides(state.x, state.padding);
+    const width = Math.min(44, ACROSS / padded.length);
+    const start = state.at * state.stride;
+    const unit = UNIT * HIGHEST_BAR / Math.max(HIGHEST_BAR, ...y.map(Math.abs));
+    redraw(canvas, [
+      ["x", "w", "y"].map((row) => [
+        line(0, ZEROS[row], ACROSS, ZEROS[row]),
+        label(ACROSS, ZEROS[row] - 44, NAME[row] + (row === "w" && state.flip ? ", flipped" : ""),
+          { "text-anchor": "end", style: "fill: var(--ex-muted)" }),
+      ]),
+      padded.map((_, column) => {
+        const index = column - state.padding;
+        return index in state.x ? editable("x", index, column, width)
+          : valueBar("x", column, 0, width, { faint: true });
+      }),
+      y.length ? state.w.map((_, k) => {
+        const column = start + k * state.dilation;
+        const middle = (column + 0.5) * width;
+        const dashed = { stroke: "var(--ex-orange)", "stroke-dasharray": "2 3" };
+        return [line(middle, ZEROS.x + 16, middle, ZEROS.w - 42, dashed),
+          editable("w", state.flip ? state.w.length - 1 - k : k, column, width)];
+      }) : [],
+      y.map((value, t) => {
+        const [fill, stroke] = t === state.at ? ["var(--ex-blue-soft)", "var(--ex-green)"] : ["transparent", "none"];
+        const onclick = () => { state.at = t; draw(); };
+        return svg("g", { "data-output": t, style: "cursor: pointer", onclick },
+          frameOf("y", t, width, 80, fill, stroke), valueBar("y", t, value, width, { unit }));
+      }),
+    ]);
+    back.disabled = state.at <= 0;
+    on.disabled = state.at >= y.length - 1;
+    describe(y, padded, start);
+  }
+
+  function describe(y, padded, start) {
+    const { stride, padding, dilation } = state;
+    const reach = dilation * (state.w.length - 1) + 1;
+    if (!y.length) {
+      say(`The kernel reaches over ${reach} values, the padded signal has ${padded.length}: no output.`);
+      return;
+    }
+    const terms = taps().map((tap, k) => `${bracketed(tap)}·${bracketed(padded[start + k * dilation])}`);
+    say(`y[${state.at}] = ${terms.join(" + ")} = ${short(y[state.at])}. `
+      + `Output size ⌊(${state.x.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.`);
+  }
+
+  const slide = (by) => () => { state.at += by; draw(); };
+  const back = button("◀ Slide", slide(-1), { "aria-label": "Slide left" });
+  const on = button("Slide ▶", slide(1), { "aria-label": "Slide right" });
+  const step = stepper("value", (by) => edit(...selected, state[selected[0]][selected[1]] + by));
+  const size = choice({
+    label: "taps", value: state.w.length, options: [1, 2, 3, 4, 5],
+    onchange: (m) => {
+      state.w = range(Number(m), (k) => state.w[k] ?? 0);
+      selected = ["w", 0];
+      draw();
+    },
+  });
+  const field = fields(state, draw);
+  const mode = (name, p) => button(name, () => { state.padding = p(state.w.length); field.follow(); draw(); });
+  controls.append(
+    back, on, step.buttons,
+    mode("narrow", () => 0), mode("same", (m) => (m - 1) >> 1), mode("wide", (m) => m - 1),
+    size, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 4 }),
+    field.slider("dilation", { min: 1, max: 3 }), field.checkbox("flip", { label: "flip (convolution)" }),
+  );
+  root.explorer = { state: () => ({ ...state, taps: taps(), y: output() }) };
+  draw();
+});

@@ -3,10 +3,10 @@
 // (L1) of all weights but the first. Points are those of utils/explorers/generalization.py.
 
 import { bar, centred, dragAlong, label, line, polyline, scale, xAxis, yAxis } from "./chart.js";
-import { button, fields, frame, html, number, panel, svg } from "./common.js";
+import { button, explorer, fields, html, number, panel, svg } from "./common.js";
 import { clamp, dot, matrix, range, sum } from "./maths.js";
 
-const NOISE = 0.35;
+const SPREAD = 0.35;
 const NEW_POINTS = 200;
 const STRENGTHS = range(51, (k) => 10 ** (k / 10 - 4));
 const truth = (x) => Math.sin(3 * x) + 0.5 * x;
@@ -22,7 +22,7 @@ function sample(count, seed) {
     const x = 2 * next() - 1;
     let noise = 0;
     for (let k = 0; k < 12; k++) noise += next();
-    return [x, truth(x) + NOISE * (noise - 6)];
+    return [x, truth(x) + SPREAD * (noise - 6)];
   });
 }
 
@@ -97,126 +97,122 @@ const [ERRORS_LEFT, ERRORS_RIGHT, ERRORS_TOP, ERRORS_BOTTOM] = [40, WIDE - 14, 1
 const errorX = scale([0, STRENGTHS.length - 1], [ERRORS_LEFT, ERRORS_RIGHT]);
 const errorY = scale([LOWEST, HIGHEST], [ERRORS_BOTTOM, ERRORS_TOP], Math.log);
 
-export default {
-  render({ model, el }) {
-    const { root, controls, stage, say } = frame(el, "Fit noisy points, and hold the curve back");
-    const start = () => ({
-      points: model.get("points"), degree: model.get("degree"), draw: model.get("draw"), kind: "L2", k: 0,
-    });
-    const state = start();
-    let found; // everything that follows from points, degree, draw and kind
+export default explorer("Fit noisy points, and hold the curve back", ({ model, root, controls, stage, say }) => {
+  const start = () => ({
+    points: model.get("points"), degree: model.get("degree"), draw: model.get("draw"), kind: "L2", k: 0,
+  });
+  const state = start();
+  let found; // everything that follows from points, degree, draw and kind
 
-    const newPanel = (name, words, height) =>
-      panel(`generalization-${name}`, words, { viewBox: `0 0 ${WIDE} ${height}` });
-    const fit = newPanel("fit", "points, the curve they come from (dashed), and the fit", FIT_HIGH);
-    const error = newPanel("error", "mean squared error against strength: tap or drag", ERRORS_HIGH);
-    const bars = newPanel("weights", "weights w₁, w₂, … (a ring: zero)", BARS_HIGH);
-    stage.append(html("div", { class: "ex-panels" },
-      fit.figure, html("div", { class: "generalization-column" }, error.figure, bars.figure)));
+  const newPanel = (name, words, height) =>
+    panel(`generalization-${name}`, words, { viewBox: `0 0 ${WIDE} ${height}` });
+  const fit = newPanel("fit", "points, the curve they come from (dashed), and the fit", FIT_HIGH);
+  const error = newPanel("error", "mean squared error against strength: tap or drag", ERRORS_HIGH);
+  const bars = newPanel("weights", "weights w₁, w₂, … (a ring: zero)", BARS_HIGH);
+  stage.append(html("div", { class: "ex-panels" },
+    fit.figure, html("div", { class: "generalization-column" }, error.figure, bars.figure)));
 
-    function compute() {
-      const train = sample(state.points, 1000 + 7919 * state.draw);
-      const fresh = sample(NEW_POINTS, 500000 + 7919 * state.draw);
-      const weights = weightsAlong(state.kind, normalEquations(train, state.degree));
-      found = {
-        train, weights,
-        seen: weights.map((w) => meanSquaredError(train, w)),
-        unseen: weights.map((w) => meanSquaredError(fresh, w)),
-      };
-      found.best = found.unseen.reduce((best, e, k) => (e < found.unseen[best] ? k : best), 0);
-    }
-
-    function drawFit() {
-      const w = found.weights[state.k];
-      const X = scale([-1, 1], [10, WIDE - 10]);
-      const unbounded = scale([-2.6, 2.6], [FIT_HIGH, 0]);
-      const Y = (y) => clamp(unbounded(y), -40, FIT_HIGH + 40);
-      const curve = (f) => range(201, (k) => k / 100 - 1).map((x) => [X(x), Y(f(x))]);
-      fit.canvas.replaceChildren(
-        line(10, Y(0), WIDE - 10, Y(0)),
-        polyline(curve(truth), { stroke: "var(--ex-muted)", "stroke-dasharray": "5 4", "stroke-width": 1.5 }),
-        polyline(curve((x) => predict(w, x)), { stroke: "var(--ex-blue)", "stroke-width": 2.5 }),
-        ...found.train.map(([x, y]) =>
-          svg("circle", { cx: X(x), cy: Y(y), r: 4.5, fill: "var(--ex-orange)", stroke: "var(--ex-bg)" })),
-      );
-    }
-
-    function drawErrors() {
-      const Y = (e) => errorY(clamp(e, LOWEST, HIGHEST));
-      const upright = (k, attributes) => line(errorX(k), 10, errorX(k), ERRORS_BOTTOM, attributes);
-      const curve = (errors, attributes) => polyline(errors.map((e, k) => [errorX(k), Y(e)]), attributes);
-      const spot = (errors, fill) => svg("circle", { cx: errorX(state.k), cy: Y(errors[state.k]), r: 5, fill });
-      error.canvas.replaceChildren(
-        ...yAxis([0.001, 0.01, 0.1, 1, 10], Y, ERRORS_LEFT, ERRORS_RIGHT),
-        ...xAxis([0, 10, 20, 30, 40, 50].map((k) => [k, amount(STRENGTHS[k])]), errorX, ERRORS_BOTTOM),
-        upright(found.best, { stroke: "var(--ex-muted)", "stroke-dasharray": "3 3" }),
-        upright(state.k, { stroke: "var(--ex-fg)", "stroke-width": 1.5 }),
-        curve(found.seen, { stroke: "var(--ex-orange)", "stroke-dasharray": "6 3" }),
-        curve(found.unseen, { stroke: "var(--ex-blue)" }),
-        spot(found.seen, "var(--ex-orange)"), spot(found.unseen, "var(--ex-blue)"),
-        label(errorX(12) + 6, Y(found.unseen[12]) - 6, "new points"),
-        label(errorX(2), Y(found.seen[2]) - 7, "these points"),
-      );
-    }
-
-    // Bars on a scale of their own, never finer than 0.5 from the middle to the edge.
-    function drawWeights() {
-      const w = found.weights[state.k].slice(1);
-      const largest = Math.max(0, ...w.map(Math.abs));
-      const zero = BARS_HIGH / 2 - 4;
-      const step = (WIDE - 20) / Math.max(1, w.length);
-      const high = (v) => (v / Math.max(0.5, largest)) * (zero - 4);
-      const ring = { cy: zero, r: 3, fill: "none", stroke: "var(--ex-muted)", "stroke-width": 1.5 };
-      bars.canvas.replaceChildren(
-        line(10, zero, WIDE - 10, zero),
-        ...w.map((v, k) => (v === 0 ? svg("circle", { cx: 10 + (k + 0.5) * step, ...ring })
-          : bar(10 + k * step + 2, zero, Math.max(2, step - 4), Math.sign(v) * Math.max(0.5, Math.abs(high(v))),
-            { fill: "var(--ex-green)" }))),
-        label(WIDE - 10, 12, `largest ${number(largest)}`, { "text-anchor": "end", "font-size": 11 }),
-        ...w.map((_, k) => centred(10 + (k + 0.5) * step, BARS_HIGH - 2, String(k + 1), { "font-size": 10 })),
-      );
-    }
-
-    function draw() {
-      const { k } = state;
-      drawFit();
-      drawErrors();
-      drawWeights();
-      const w = found.weights[k].slice(1);
-      const zeros = w.filter((v) => v === 0).length;
-      const { best, seen, unseen } = found;
-      const verdict = k === best ? "This is the best strength for new points."
-        : `Best for new points: strength ${amount(STRENGTHS[best])}, error ${number(unseen[best], 3)}.`;
-      say(`Mean squared error ${number(seen[k], 3)} on these ${state.points} points, ${number(unseen[k], 3)} `
-        + `on new ones. ${zeros} of ${w.length} weights are zero. ${verdict}`);
-    }
-
-    const redo = () => { compute(); draw(); };
-    const field = fields(state, redo);
-    const shown = fields(state, draw);
-    const choose = (k) => { state.k = clamp(Math.round(k), 0, STRENGTHS.length - 1); shown.follow(); draw(); };
-    const strengthAt = scale([ERRORS_LEFT, ERRORS_RIGHT], [0, STRENGTHS.length - 1]);
-    dragAlong(error.canvas, (x) => choose(strengthAt(x)));
-    controls.append(
-      shown.slider("k", { label: "strength", min: 0, max: STRENGTHS.length - 1, format: (k) => amount(STRENGTHS[k]) }),
-      field.choice("kind", { label: "penalty", options: ["L2", "L1"] }),
-      field.slider("degree", { min: 0, max: 15 }), field.slider("points", { min: 5, max: 40 }),
-      field.slider("draw", { min: 1, max: 20 }),
-      button("Best for new points", () => choose(found.best)),
-      button("Reset", () => {
-        Object.assign(state, start());
-        field.follow();
-        shown.follow();
-        redo();
-      }),
-    );
-    root.explorer = {
-      state: () => ({
-        ...state, strength: STRENGTHS[state.k], train: found.train, weights: found.weights[state.k],
-        seen: found.seen[state.k], unseen: found.unseen[state.k], best: found.best, curve: found.unseen,
-      }),
+  function compute() {
+    const train = sample(state.points, 1000 + 7919 * state.draw);
+    const fresh = sample(NEW_POINTS, 500000 + 7919 * state.draw);
+    const weights = weightsAlong(state.kind, normalEquations(train, state.degree));
+    found = {
+      train, weights,
+      seen: weights.map((w) => meanSquaredError(train, w)),
+      unseen: weights.map((w) => meanSquaredError(fresh, w)),
     };
-    redo();
-    return () => root.remove();
-  },
-};
+    found.best = found.unseen.reduce((best, e, k) => (e < found.unseen[best] ? k : best), 0);
+  }
+
+  function drawFit() {
+    const w = found.weights[state.k];
+    const X = scale([-1, 1], [10, WIDE - 10]);
+    const unbounded = scale([-2.6, 2.6], [FIT_HIGH, 0]);
+    const Y = (y) => clamp(unbounded(y), -40, FIT_HIGH + 40);
+    const curve = (f) => range(201, (k) => k / 100 - 1).map((x) => [X(x), Y(f(x))]);
+    fit.canvas.replaceChildren(
+      line(10, Y(0), WIDE - 10, Y(0)),
+      polyline(curve(truth), { stroke: "var(--ex-muted)", "stroke-dasharray": "5 4", "stroke-width": 1.5 }),
+      polyline(curve((x) => predict(w, x)), { stroke: "var(--ex-blue)", "stroke-width": 2.5 }),
+      ...found.train.map(([x, y]) =>
+        svg("circle", { cx: X(x), cy: Y(y), r: 4.5, fill: "var(--ex-orange)", stroke: "var(--ex-bg)" })),
+    );
+  }
+
+  function drawErrors() {
+    const Y = (e) => errorY(clamp(e, LOWEST, HIGHEST));
+    const upright = (k, attributes) => line(errorX(k), 10, errorX(k), ERRORS_BOTTOM, attributes);
+    const curve = (errors, attributes) => polyline(errors.map((e, k) => [errorX(k), Y(e)]), attributes);
+    const spot = (errors, fill) => svg("circle", { cx: errorX(state.k), cy: Y(errors[state.k]), r: 5, fill });
+    error.canvas.replaceChildren(
+      ...yAxis([0.001, 0.01, 0.1, 1, 10], Y, ERRORS_LEFT, ERRORS_RIGHT),
+      ...xAxis([0, 10, 20, 30, 40, 50].map((k) => [k, amount(STRENGTHS[k])]), errorX, ERRORS_BOTTOM),
+      upright(found.best, { stroke: "var(--ex-muted)", "stroke-dasharray": "3 3" }),
+      upright(state.k, { stroke: "var(--ex-fg)", "stroke-width": 1.5 }),
+      curve(found.seen, { stroke: "var(--ex-orange)", "stroke-dasharray": "6 3" }),
+      curve(found.unseen, { stroke: "var(--ex-blue)" }),
+      spot(found.seen, "var(--ex-orange)"), spot(found.unseen, "var(--ex-blue)"),
+      label(errorX(12) + 6, Y(found.unseen[12]) - 6, "new points"),
+      label(errorX(2), Y(found.seen[2]) - 7, "these points"),
+    );
+  }
+
+  // Bars on a scale of their own, never finer than 0.5 from the middle to the edge.
+  function drawWeights() {
+    const w = found.weights[state.k].slice(1);
+    const largest = Math.max(0, ...w.map(Math.abs));
+    const zero = BARS_HIGH / 2 - 4;
+    const step = (WIDE - 20) / Math.max(1, w.length);
+    const high = (v) => (v / Math.max(0.5, largest)) * (zero - 4);
+    const ring = { cy: zero, r: 3, fill: "none", stroke: "var(--ex-muted)", "stroke-width": 1.5 };
+    bars.canvas.replaceChildren(
+      line(10, zero, WIDE - 10, zero),
+      ...w.map((v, k) => (v === 0 ? svg("circle", { cx: 10 + (k + 0.5) * step, ...ring })
+        : bar(10 + k * step + 2, zero, Math.max(2, step - 4), Math.sign(v) * Math.max(0.5, Math.abs(high(v))),
+          { fill: "var(--ex-green)" }))),
+      label(WIDE - 10, 12, `largest ${number(largest)}`, { "text-anchor": "end", "font-size": 11 }),
+      ...w.map((_, k) => centred(10 + (k + 0.5) * step, BARS_HIGH - 2, String(k + 1), { "font-size": 10 })),
+    );
+  }
+
+  function draw() {
+    const { k } = state;
+    drawFit();
+    drawErrors();
+    drawWeights();
+    const w = found.weights[k].slice(1);
+    const zeros = w.filter((v) => v === 0).length;
+    const { best, seen, unseen } = found;
+    const verdict = k === best ? "This is the best strength for new points."
+      : `Best for new points: strength ${amount(STRENGTHS[best])}, error ${number(unseen[best], 3)}.`;
+    say(`Mean squared error ${number(seen[k], 3)} on these ${state.points} points, ${number(unseen[k], 3)} `
+      + `on new ones. ${zeros} of ${w.length} weights are zero. ${verdict}`);
+  }
+
+  const redo = () => { compute(); draw(); };
+  const field = fields(state, redo);
+  const shown = fields(state, draw);
+  const choose = (k) => { state.k = clamp(Math.round(k), 0, STRENGTHS.length - 1); shown.follow(); draw(); };
+  const strengthAt = scale([ERRORS_LEFT, ERRORS_RIGHT], [0, STRENGTHS.length - 1]);
+  dragAlong(error.canvas, (x) => choose(strengthAt(x)));
+  controls.append(
+    shown.slider("k", { label: "strength", min: 0, max: STRENGTHS.length - 1, format: (k) => amount(STRENGTHS[k]) }),
+    field.choice("kind", { label: "penalty", options: ["L2", "L1"] }),
+    field.slider("degree", { min: 0, max: 15 }), field.slider("points", { min: 5, max: 40 }),
+    field.slider("draw", { min: 1, max: 20 }),
+    button("Best for new points", () => choose(found.best)),
+    button("Reset", () => {
+      Object.assign(state, start());
+      field.follow();
+      shown.follow();
+      redo();
+    }),
+  );
+  root.explorer = {
+    state: () => ({
+      ...state, strength: STRENGTHS[state.k], train: found.train, weights: found.weights[state.k],
+      seen: found.seen[state.k], unseen: found.unseen[state.k], best: found.best, curve: found.unseen,
+    }),
+  };
+  redo();
+});

@@ -1,6 +1,6 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
-import { arrows, bracketed, button, choice, frame, html, number, place, set, slider, svg } from "./common.js";
+import { arrows, bracketed, button, explorer, fields, html, number, place, set, slider, svg } from "./common.js";
 import { clamp, softmax, sum } from "./maths.js";
 
 // ---------------------------------------------------------------- arithmetic
@@ -101,7 +101,7 @@ const SIZES = [2, 3, 2];
 const PLACE = [[0.5, 0.66], [0.3, 0.3], [0.66, 0.5]];
 const NARROW_PLACE = [[0.5, 0.76], [0.34, 0.34], [0.76, 0.5]];
 
-function renderNetwork({ model, el }) {
+export default explorer("Values go forward, δ comes back", ({ model, root, stage, controls, text, say }) => {
   const begin = () => ({
     weights: model.get("weights"),
     biases: model.get("biases"),
@@ -116,9 +116,8 @@ function renderNetwork({ model, el }) {
     told: TOLD[0],
   });
   // Never changes an array in place: the model's own stay as they are.
-  let state = begin();
+  const state = begin();
   let hovered = null;
-  const { root, stage, controls, text, say } = frame(el, "Values go forward, δ comes back");
   root.classList.add("mlp");
 
   // What can be selected, in the order of the arrow keys: groups from left to right.
@@ -326,7 +325,7 @@ function renderNetwork({ model, el }) {
   }
 
   function change(changes) {
-    state = { ...state, ...changes };
+    Object.assign(state, changes);
     draw();
   }
 
@@ -358,15 +357,15 @@ function renderNetwork({ model, el }) {
   }
 
   function showKnobs() {
-    const fields = state.selected === null ? [] : knobs(state.selected).map(
+    const shown = state.selected === null ? [] : knobs(state.selected).map(
       ([label, min, max, value, changes]) => slider({
         label, min, max, step: 0.05, value, onchange: (v) => change(changes(v)),
       }));
-    panel.replaceChildren(...(fields.length ? fields : [html("span", { class: "mlp-hint" }, HINT)]));
+    panel.replaceChildren(...(shown.length ? shown : [html("span", { class: "mlp-hint" }, HINT)]));
   }
 
   function select(item) {
-    state = { ...state, selected: item };
+    state.selected = item;
     showKnobs();
     draw();
   }
@@ -374,7 +373,7 @@ function renderNetwork({ model, el }) {
   // Says what has happened: no item is hovered or selected any more.
   function turn(changes) {
     hovered = null;
-    state = { ...state, selected: null, ...changes };
+    Object.assign(state, { selected: null, ...changes });
     showKnobs();
     draw();
   }
@@ -398,35 +397,24 @@ function renderNetwork({ model, el }) {
   const nextButton = button(NEXT[0], () => go(state.stage + 1), { class: "mlp-next" });
   const backButton = button("One back", () => go(state.stage - 1));
   const stepButton = button("Gradient step", gradientStep);
-  const resetButton = button("Start again", () => {
-    turn(begin());
-    activationChoice.set(state.activation);
-    lossChoice.set(state.loss);
-    rateSlider.set(state.rate);
-  });
+  const resetButton = button("Start again", () => { turn(begin()); field.follow(); lossField.follow(); });
   const slopesButton = button("Lines show ∂E/∂w", () => change({ slopes: !state.slopes }));
-  const activationChoice = choice({
-    label: "activation h", value: state.activation,
-    options: Object.entries(ACTIVATIONS).map(([key, { name }]) => [key, name]),
-    onchange: (activation) => change({ activation }),
-  });
-  const lossChoice = choice({
-    label: "error E", value: state.loss, options: Object.entries(LOSSES),
-    onchange: (loss) => {
-      const first = clamp(state.d[0], 0, 1);
-      change({ loss, d: loss === "cross_entropy" ? [first, 1 - first] : state.d });
-      showKnobs();
-    },
-  });
-  const rateSlider = slider({
-    label: "step η", min: 0.05, max: 5, step: 0.05, value: state.rate,
-    onchange: (rate) => change({ rate }),
+  const field = fields(state, draw);
+  const lossField = fields(state, () => {
+    const first = clamp(state.d[0], 0, 1);
+    if (state.loss === "cross_entropy") state.d = [first, 1 - first];
+    draw();
+    showKnobs();
   });
   // What it says stands between what one presses most and the rest.
   main.append(nextButton, backButton, stepButton, errorLine);
   controls.before(main, text, panel);
   controls.append(
-    slopesButton, rateSlider, activationChoice, lossChoice, resetButton,
+    slopesButton, field.slider("rate", { label: "step η", min: 0.05, max: 5, step: 0.05 }),
+    field.choice("activation", {
+      label: "activation h", options: Object.entries(ACTIVATIONS).map(([key, { name }]) => [key, name]),
+    }),
+    lossField.choice("loss", { label: "error E", options: Object.entries(LOSSES) }), resetButton,
   );
 
   // ------------------------------------------------------------ mouse, finger, keys
@@ -489,7 +477,5 @@ function renderNetwork({ model, el }) {
       return { ...rest, text: text.textContent, ...values, ...backward(state, values) };
     },
   };
-  return () => { observer.disconnect(); root.remove(); };
-}
-
-export default { render: renderNetwork };
+  return () => observer.disconnect();
+});

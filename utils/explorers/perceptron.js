@@ -2,7 +2,7 @@
 // on a grid of quarters, so that sums are exact and a tie is a tie.
 
 import { bar, centred, label, line, points } from "./chart.js";
-import { arrows, button, choice, draggable, fields, frame, html, number, plural, set, svg } from "./common.js";
+import { arrows, button, choice, draggable, explorer, fields, html, number, plural, set, svg } from "./common.js";
 import { clamp, dot } from "./maths.js";
 
 const LIMIT = 2.5; // the plane shows −LIMIT..LIMIT
@@ -146,8 +146,7 @@ function key(kind, hollow, words) {
   return html("span", {}, picture, ` ${words}`);
 }
 
-function renderPlane({ model, el }) {
-  const { root, stage, controls, text, say } = frame(el, "Perceptron playground");
+export default explorer("Perceptron playground", ({ model, root, stage, controls, text, say }) => {
   const examples = model.get("examples");
   const state = {
     points: [],
@@ -431,7 +430,4 @@ function renderPlane({ model, el }) {
   load(model.get("example"));
   say("Press Step: the perceptron is shown one point. Drag the points, or move one with the arrow keys.");
   root.explorer = { state: () => JSON.parse(JSON.stringify(state)) };
-  return () => root.remove();
-}
-
-export default { render: renderPlane };
+});

@@ -3,7 +3,7 @@
 // convolution have those of the batch normalisation behind it in them.
 
 import { centred, label } from "./chart.js";
-import { button, choice, fields, frame, html, number, redraw, svg, table, thousands } from "./common.js";
+import { button, choice, explorer, fields, html, number, redraw, svg, table, thousands } from "./common.js";
 import { total } from "./maths.js";
 
 const WIDTHS = [64, 128, 256, 512];
@@ -183,118 +183,114 @@ function drawUnit(unit, name, count) {
 
 // ---------------------------------------------------------------- the explorer
 
-export default {
-  render({ model, el }) {
-    const { root, controls, stage, text, say } = frame(el, "Every layer of ResNet-18 to ResNet-152");
-    root.classList.add("resnet-layers");
-    stage.before(controls, text); // the column below may be long
-    const nets = model.get("nets");
-    const first = { selected: "layer1.0", open: [] };
-    const state = { net: model.get("start"), shortcut: "B", strideAt: "1x1", size: 224, ...first };
-    const net = () => makeNet(nets[state.net], state.size, state);
+export default explorer("Every layer of ResNet-18 to ResNet-152", ({ model, root, controls, stage, text, say }) => {
+  root.classList.add("resnet-layers");
+  stage.before(controls, text); // the column below may be long
+  const nets = model.get("nets");
+  const first = { selected: "layer1.0", open: [] };
+  const state = { net: model.get("start"), shortcut: "B", strideAt: "1x1", size: 224, ...first };
+  const net = () => makeNet(nets[state.net], state.size, state);
 
-    const { element, body } = table(["layer", "maps out", "kernel / stride", "parameters", "MACs (M)"],
-      ["name", "maps", "kernels", "parameters", "macs"].map((name) => `rl-col-${name}`));
-    stage.append(html("div", { class: "ex-scroll" }, element));
+  const { element, body } = table(["layer", "maps out", "kernel / stride", "parameters", "MACs (M)"],
+    ["name", "maps", "kernels", "parameters", "macs"].map((name) => `rl-col-${name}`));
+  stage.append(html("div", { class: "ex-scroll" }, element));
 
-    function numbers(costs, most) {
-      const line = (key) => html("span", { class: "rl-bar", style: `width: ${(100 * costs[key]) / most[key]}%` });
-      const cell = (key, format) => html("td", { "data-cost": key }, format(costs[key]),
-        most && costs[key] ? line(key) : null);
-      return [cell("parameters", thousands), cell("macs", mega)];
+  function numbers(costs, most) {
+    const line = (key) => html("span", { class: "rl-bar", style: `width: ${(100 * costs[key]) / most[key]}%` });
+    const cell = (key, format) => html("td", { "data-cost": key }, format(costs[key]),
+      most && costs[key] ? line(key) : null);
+    return [cell("parameters", thousands), cell("macs", mega)];
+  }
+
+  function layerRow(layer, kind, most) {
+    const side = layer.kernel === null ? "" : `${layer.kernel}×${layer.kernel}`;
+    const step = layer.stride === null ? "" : ` / ${layer.stride}`;
+    return html("tr", { class: `rl-${kind}`, "data-layer": layer.name },
+      html("th", { scope: "row" }, kind === "layer" ? layer.name.split(".").at(-1) : layer.name),
+      html("td", {}, maps(layer)), html("td", {}, side, step), ...numbers(layer, most));
+  }
+
+  function unitRows(units, key, folds, most) {
+    const [unit] = units;
+    const chosen = units.some((u) => u.name === state.selected);
+    const name = units.length > 1 ? `${unit.name}–${units.at(-1).index}` : unit.name;
+    const buttons = [button(name, () => { state.selected = chosen ? null : unit.name; draw(); }, {
+      class: "rl-pick", "data-key": unit.name, "aria-expanded": String(chosen),
+    })];
+    if (folds) {
+      const open = state.open.includes(key);
+      buttons.push(button(`× ${folds}`, () => {
+        state.open = open ? state.open.filter((k) => k !== key) : [...state.open, key];
+        draw();
+      }, {
+        class: "rl-fold", "data-key": `fold ${key}`, "aria-expanded": String(open),
+        "aria-label": `× ${folds} units alike`,
+      }));
     }
+    const side = { projection: () => `+ ${kernel(unit.layers.at(-1))}`, zeros: () => "+ zeros" }[unit.kind];
+    const row = html("tr", {
+      class: `${unit.index === 0 ? "rl-stage" : ""} ${chosen ? "rl-open" : ""}`,
+      "data-unit": unit.name, "data-count": units.length,
+    },
+    html("th", { scope: "row" }, html("div", { class: "rl-name" }, buttons)), html("td", {}, maps(unit)),
+    html("td", { class: "rl-kernels" }, unit.main.map(kernel).join(", "),
+      side ? [" ", html("span", { class: "rl-shortcut" }, side())] : null),
+    ...numbers(sums(units), most));
+    if (!chosen) return [row];
+    return [row, ...unit.layers.map((layer) => layerRow(layer, "layer")),
+      html("tr", { class: "rl-detail" }, html("td", { colspan: 5 }, drawUnit(unit, name, units.length)))];
+  }
 
-    function layerRow(layer, kind, most) {
-      const side = layer.kernel === null ? "" : `${layer.kernel}×${layer.kernel}`;
-      const step = layer.stride === null ? "" : ` / ${layer.stride}`;
-      return html("tr", { class: `rl-${kind}`, "data-layer": layer.name },
-        html("th", { scope: "row" }, kind === "layer" ? layer.name.split(".").at(-1) : layer.name),
-        html("td", {}, maps(layer)), html("td", {}, side, step), ...numbers(layer, most));
-    }
-
-    function unitRows(units, key, folds, most) {
-      const [unit] = units;
-      const chosen = units.some((u) => u.name === state.selected);
-      const name = units.length > 1 ? `${unit.name}–${units.at(-1).index}` : unit.name;
-      const buttons = [button(name, () => { state.selected = chosen ? null : unit.name; draw(); }, {
-        class: "rl-pick", "data-key": unit.name, "aria-expanded": String(chosen),
-      })];
-      if (folds) {
-        const open = state.open.includes(key);
-        buttons.push(button(`× ${folds}`, () => {
-          state.open = open ? state.open.filter((k) => k !== key) : [...state.open, key];
-          draw();
-        }, {
-          class: "rl-fold", "data-key": `fold ${key}`, "aria-expanded": String(open),
-          "aria-label": `× ${folds} units alike`,
-        }));
-      }
-      const side = { projection: () => `+ ${kernel(unit.layers.at(-1))}`, zeros: () => "+ zeros" }[unit.kind];
-      const row = html("tr", {
-        class: `${unit.index === 0 ? "rl-stage" : ""} ${chosen ? "rl-open" : ""}`,
-        "data-unit": unit.name, "data-count": units.length,
-      },
-      html("th", { scope: "row" }, html("div", { class: "rl-name" }, buttons)), html("td", {}, maps(unit)),
-      html("td", { class: "rl-kernels" }, unit.main.map(kernel).join(", "),
-        side ? [" ", html("span", { class: "rl-shortcut" }, side())] : null),
-      ...numbers(sums(units), most));
-      if (!chosen) return [row];
-      return [row, ...unit.layers.map((layer) => layerRow(layer, "layer")),
-        html("tr", { class: "rl-detail" }, html("td", { colspan: 5 }, drawUnit(unit, name, units.length)))];
-    }
-
-    function draw() {
-      const now = net();
-      const shown = groupUnits(now.units).flatMap((units) => {
-        const key = units[0].name;
-        if (units.length === 1) return [{ units, key }];
-        if (!state.open.includes(key)) return [{ units, key, folds: units.length }];
-        return units.map((unit, k) => ({ units: [unit], key, folds: k === 0 ? units.length : 0 }));
-      });
-      const costs = [...now.stem, ...now.head, ...shown.map(({ units }) => sums(units))];
-      const highest = (key) => Math.max(...costs.map((c) => c[key]));
-      const most = { parameters: highest("parameters"), macs: highest("macs") };
-      redraw(body, [
-        ...now.stem.map((layer) => layerRow(layer, "stem", most)),
-        ...shown.flatMap(({ units, key, folds }) => unitRows(units, key, folds, most)),
-        ...now.head.map((layer, k) => layerRow(layer, k ? "fc" : "stage", most)),
-        html("tr", { class: "rl-total" },
-          html("th", { scope: "row" }, "total"), html("td"), html("td"), ...numbers(now)),
-      ], false); // what is above may have become shorter or longer: scroll to the focus
-      const { shortcuts } = now;
-      const side = !nets[state.net][2] ? "It has no shortcuts."
-        : !shortcuts.parameters ? "Its shortcuts cost nothing."
-          : `Projections have ${share(shortcuts.parameters, now.parameters)} of the parameters `
-            + `and ${share(shortcuts.macs, now.macs)} of the MACs.`;
-      say(`${title(state.net)} at ${state.size}×${state.size}: ${now.depth} layers with weights, `
-        + `${thousands(now.parameters)} parameters, ${giga(now.macs)} MACs. ${side}`);
-    }
-
-    function disable() {
-      const [, bottleneck, residual] = nets[state.net];
-      shortcut.input.disabled = !residual;
-      strideAt.input.disabled = !bottleneck;
-    }
-
-    const field = fields(state, draw);
-    const shortcut = field.choice("shortcut", {
-      label: "shortcuts",
-      options: [["A", "A: zeros"], ["B", "B: projection where needed"], ["C", "C: projection in all"]],
+  function draw() {
+    const now = net();
+    const shown = groupUnits(now.units).flatMap((units) => {
+      const key = units[0].name;
+      if (units.length === 1) return [{ units, key }];
+      if (!state.open.includes(key)) return [{ units, key, folds: units.length }];
+      return units.map((unit, k) => ({ units: [unit], key, folds: k === 0 ? units.length : 0 }));
     });
-    const strideAt = field.choice("strideAt", {
-      label: "stride in the", options: [["1x1", "1×1 (paper)"], ["3x3", "3×3 (zoo)"]],
-    });
-    controls.append(
-      choice({
-        label: "net", value: state.net, options: Object.keys(nets).map((name) => [name, title(name)]),
-        onchange: (name) => { Object.assign(state, { net: name, ...first }); disable(); draw(); },
-      }),
-      shortcut, strideAt,
-      field.slider("size", { label: "image", min: 64, max: 448, step: 32, format: (n) => `${n}×${n}` }),
-    );
-    root.explorer = { state: () => ({ ...state, ...net() }) };
-    disable();
-    draw();
-    return () => root.remove();
-  },
-};
+    const costs = [...now.stem, ...now.head, ...shown.map(({ units }) => sums(units))];
+    const highest = (key) => Math.max(...costs.map((c) => c[key]));
+    const most = { parameters: highest("parameters"), macs: highest("macs") };
+    redraw(body, [
+      ...now.stem.map((layer) => layerRow(layer, "stem", most)),
+      ...shown.flatMap(({ units, key, folds }) => unitRows(units, key, folds, most)),
+      ...now.head.map((layer, k) => layerRow(layer, k ? "fc" : "stage", most)),
+      html("tr", { class: "rl-total" },
+        html("th", { scope: "row" }, "total"), html("td"), html("td"), ...numbers(now)),
+    ], false); // what is above may have become shorter or longer: scroll to the focus
+    const { shortcuts } = now;
+    const side = !nets[state.net][2] ? "It has no shortcuts."
+      : !shortcuts.parameters ? "Its shortcuts cost nothing."
+        : `Projections have ${share(shortcuts.parameters, now.parameters)} of the parameters `
+          + `and ${share(shortcuts.macs, now.macs)} of the MACs.`;
+    say(`${title(state.net)} at ${state.size}×${state.size}: ${now.depth} layers with weights, `
+      + `${thousands(now.parameters)} parameters, ${giga(now.macs)} MACs. ${side}`);
+  }
+
+  function disable() {
+    const [, bottleneck, residual] = nets[state.net];
+    shortcut.input.disabled = !residual;
+    strideAt.input.disabled = !bottleneck;
+  }
+
+  const field = fields(state, draw);
+  const shortcut = field.choice("shortcut", {
+    label: "shortcuts",
+    options: [["A", "A: zeros"], ["B", "B: projection where needed"], ["C", "C: projection in all"]],
+  });
+  const strideAt = field.choice("strideAt", {
+    label: "stride in the", options: [["1x1", "1×1 (paper)"], ["3x3", "3×3 (zoo)"]],
+  });
+  controls.append(
+    choice({
+      label: "net", value: state.net, options: Object.keys(nets).map((name) => [name, title(name)]),
+      onchange: (name) => { Object.assign(state, { net: name, ...first }); disable(); draw(); },
+    }),
+    shortcut, strideAt,
+    field.slider("size", { label: "image", min: 64, max: 448, step: 32, format: (n) => `${n}×${n}` }),
+  );
+  root.explorer = { state: () => ({ ...state, ...net() }) };
+  disable();
+  draw();
+});

@@ -188,8 +188,8 @@ export function place(event, canvas) {
 }
 
 // Follows mouse and finger from where they press on a node: start(x, y, event), then
-// move(x, y), in viewBox coordinates, then end(). A start that returns false is none.
-export function follow(node, canvas, { start, move, end }) {
+// move(x, y), in viewBox coordinates. A start that returns false is none.
+export function follow(node, canvas, { start, move }) {
   node.addEventListener("pointerdown", (event) => {
     if (start(...place(event, canvas), event) === false) return;
     node.setPointerCapture(event.pointerId);
@@ -198,7 +198,6 @@ export function follow(node, canvas, { start, move, end }) {
   node.addEventListener("pointermove", (event) => {
     if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas));
   });
-  node.addEventListener("lostpointercapture", () => end?.());
 }
 
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.

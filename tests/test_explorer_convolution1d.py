@@ -60,18 +60,18 @@ def test_settings_equal_python(page, stride, padding, dilation):
 
 
 def test_keyboard_edits_and_moves(page):
-    page.locator('[data-cell="w0"]').focus()
+    page.locator('[data-key="w0"]').focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     assert check(page)["w"] == [2, 0, -1]
-    page.locator('[data-cell="w1"]').wait_for()
-    assert page.evaluate("document.activeElement.dataset.cell") == "w1"
+    page.locator('[data-key="w1"]').wait_for()
+    assert page.evaluate("document.activeElement.dataset.key") == "w1"
 
 
 def test_mouse_drags_a_bar_and_slides_the_kernel(page):
-    box = page.locator('[data-cell="x3"]').bounding_box()
+    box = page.locator('[data-key="x3"]').bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

@@ -25,7 +25,7 @@ def shown(page):
 
 
 def cell(page, panel, row, column):
-    return page.locator(f'.conv2d-{panel} [data-cell="{row},{column}"]')
+    return page.locator(f'.conv2d-{panel} [data-key="{row},{column}"]')
 
 
 def check(page):

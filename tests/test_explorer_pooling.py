@@ -75,19 +75,19 @@ def test_settings_equal_python(page, kind, size, stride):
 
 
 def test_mouse_touch_and_keys_choose_an_output(page):
-    page.locator('.pooling-output [data-cell="1,2"]').hover()
+    page.locator('.pooling-output [data-key="1,2"]').hover()
     assert check(page)["at"] == [1, 2]
-    page.locator('.pooling-output [data-cell="2,0"]').tap()
+    page.locator('.pooling-output [data-key="2,0"]').tap()
     assert check(page)["at"] == [2, 0]
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
     assert check(page)["at"] == [1, 1]
-    place = page.evaluate("document.activeElement.dataset.cell")
+    place = page.evaluate("document.activeElement.dataset.key")
     assert place == "1,1"
 
 
 def test_numbers_are_edited_by_keys_and_buttons(page):
-    page.locator('.pooling-image [data-cell="0,0"]').focus()
+    page.locator('.pooling-image [data-key="0,0"]').focus()
     page.keyboard.press("ArrowRight")
     for _ in range(5):
         page.keyboard.press("+")
@@ -106,7 +106,7 @@ def test_numbers_are_edited_by_keys_and_buttons(page):
 
 
 def test_values_stay_within_their_limits(page):
-    page.locator('.pooling-image [data-cell="2,2"]').click()
+    page.locator('.pooling-image [data-key="2,2"]').click()
     page.get_by_role("button", name="Raise the selected number").click()
     assert check(page)["image"][2][2] == 9
 
@@ -115,7 +115,7 @@ def test_fits_a_narrow_phone(page):
     page.set_viewport_size({"width": 320, "height": 700})
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 320
-    box = page.locator('.pooling-output [data-cell="0,0"] rect').bounding_box()
+    box = page.locator('.pooling-output [data-key="0,0"] rect').bounding_box()
     assert box["width"] >= 34
     check(page)
 

@@ -33,9 +33,59 @@ def explorer_class(name):
 
 
 def test_each_script_has_its_class():
-    scripts = {f.stem for f in FOLDER.glob("*.js")} - {"common"}
+    scripts = {
+        f.stem
+        for f in FOLDER.glob("*.js")
+        if "export default" in f.read_text(encoding="utf-8")
+    }
     assert scripts == set(NAMES)
     assert NAMES, "no explorer found"
+
+
+def test_no_name_stands_in_two_scripts():
+    """What two explorers need is written once, in a file from which both import."""
+    found = {}
+    declared = r"(?m)^(?:export )?(?:function|class|const|let) (?:(\w+)|\[([^]]+)\])"
+    for file in FOLDER.glob("*.js"):
+        for one, several in re.findall(declared, file.read_text(encoding="utf-8")):
+            for name in (one or several).replace(",", " ").split():
+                found.setdefault(name, []).append(file.name)
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_shared_parts_may_import_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(explorers, "FOLDER", tmp_path)
+    (tmp_path / "one.js").write_text("export const one = 1;\n")
+    two = 'import { one } from "./one.js";\nexport const two = one + 1;\n'
+    (tmp_path / "two.js").write_text(two)
+    own = 'import { one } from "./one.js";\nimport { two } from "./two.js";\n'
+    (tmp_path / "own.js").write_text(own + "export default one + two;\n")
+    joined = explorers.script("own")
+    assert joined.count("const from_one =") == joined.count("const from_two =") == 1
+    assert joined.index("const from_one =") < joined.index("const from_two =")
+    assert "import" not in joined
+
+
+@pytest.fixture
+def common(browser):
+    """A function that evaluates an expression with what common.js exports."""
+    page = browser.new_page()
+    kit = explorers.script("common")
+    names = ", ".join(explorers.EXPORT.findall(kit))
+    kit = explorers.EXPORT.sub("", kit)
+    page.evaluate(f"() => {{ {kit}; window.common = {{ {names} }}; }}")
+    yield page.evaluate
+    page.close()
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2, 3])
+def test_numbers_are_rounded_as_python_rounds_them(common, digits):
+    ties = [k / 8 for k in range(-60, 60)]
+    values = [*ties, 21.45, 100 * (1 - 0.7855), 1e-9, 5e-4, 1234567.25, 2**60 + 0.0]
+    values += [1.005, 0.285, 9.995, 1e20]
+    write = "([values, digits]) => values.map((v) => common.thousands(v, digits))"
+    for value, text in zip(values, common(write, [values, digits]), strict=True):
+        assert text.replace("−", "-") == f"{value:z,.{digits}f}"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -393,6 +393,9 @@ def test_scripts_are_linted():
     command = [linter, "--quiet", "--config", ROOT / ".oxlintrc.json", *scripts()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    for path in scripts():
+        longest = max(map(len, read(path).splitlines()), default=0)
+        assert longest <= 120, f"{path} has a line of {longest} columns"
 
 
 def test_the_linter_sees_through_imports(tmp_path):

@@ -26,17 +26,20 @@ EXPORT = re.compile(r"^export (?=(?:function|const|class) (\w+))", re.MULTILINE)
 
 
 def script(name: str) -> str:
-    """An explorer's ES module as one text: what it imports from beside it is inside."""
-    own = (FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    """An explorer's ES module as one text: all that it imports stands before it."""
     joined = {}
-    for _, shared in IMPORT.findall(own):
-        text = (FOLDER / f"{shared}.js").read_text(encoding="utf-8")
-        names = ", ".join(EXPORT.findall(text))
-        body = EXPORT.sub("", text)
-        joined[shared] = (
-            f"const {shared} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
-        )
-    return "\n".join(joined.values()) + IMPORT.sub(r"const {\1} = \2;\n", own)
+
+    def bound(text):
+        for _, shared in IMPORT.findall(text):
+            if shared not in joined:
+                part = (FOLDER / f"{shared}.js").read_text(encoding="utf-8")
+                names = ", ".join(EXPORT.findall(part))
+                body = bound(EXPORT.sub("", part)) + f"return {{ {names} }};\n"
+                joined[shared] = f"const from_{shared} = (() => {{\n{body}}})();\n"
+        return IMPORT.sub(r"const {\1} = from_\2;\n", text)
+
+    own = bound((FOLDER / f"{name}.js").read_text(encoding="utf-8"))
+    return "\n".join([*joined.values(), own])
 
 
 def style(name: str) -> str:

@@ -1,6 +1,6 @@
-// What all explorers share: elements, the frame, controls, numbers, drag and keys. An
-// explorer imports what it needs; utils/explorers/__init__.py joins the two into one
-// module, so that a page has nothing to fetch.
+// What all explorers share: elements, numbers, the frame, controls, drag and keys. An
+// explorer imports what it needs, from here and from chart.js, grid.js and maths.js;
+// utils/explorers/__init__.py joins them into one module: a page has nothing to fetch.
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -30,62 +30,151 @@ export function set(node, attributes) {
   return node;
 }
 
+// A size with so many digits, rounded as Python rounds the same double: of two numbers
+// equally near to it the even one, where toFixed takes the larger.
+function rounded(size, digits) {
+  const text = size.toFixed(digits);
+  const exact = size.toFixed(100);
+  const cut = exact.indexOf(".") + digits + (digits > 0);
+  const tie = /^\.?50*$/.test(exact.slice(cut));
+  return tie && Number(text.at(-1)) % 2 ? exact.slice(0, cut) : text;
+}
+
 // A number for the eye: fixed digits, a true minus sign, never "−0.00".
 export function number(value, digits = 2) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "undefined" : value > 0 ? "∞" : "−∞";
-  const text = Math.abs(value).toFixed(digits);
+  const text = rounded(Math.abs(value), digits);
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
 }
 
-// The frame of an explorer: title, stage, controls, and a line of text that screen
-// readers hear when it changes. `say(text)` writes that line.
-export function frame(el, title) {
-  const stage = html("div", { class: "ex-stage" });
-  const controls = html("div", { class: "ex-controls" });
-  const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
-  const heading = html("p", { class: "ex-title" }, title);
-  const root = html(
-    "div",
-    { class: "explorer-root", role: "group", "aria-label": title },
-    heading, stage, controls, text,
-  );
-  el.append(root);
-  return { root, stage, controls, text, say: (words) => { text.textContent = words; } };
+// 1,234,567, or with digits behind the point.
+export const thousands = (value, digits = 0) => number(value, digits).replace(/\d+/, (whole) =>
+  whole.replace(/\B(?=(\d{3})+$)/g, ","));
+// Whole numbers without a point, others with two digits.
+export const short = (value) => number(value, Number.isInteger(value) ? 0 : 2);
+// A number within a formula.
+export const bracketed = (value, write = short) => (value < 0 ? `(${write(value)})` : write(value));
+// "1 row", "2 rows".
+export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+// What an explorer's file gives: `build` fills its frame, and returns what is to be done
+// (if anything) when the page leaves it. The frame: a stage, controls, and a line of text
+// that screen readers hear when it changes; `say(text)` writes that line.
+export function explorer(title, build) {
+  function render({ model, el }) {
+    const stage = html("div", { class: "ex-stage" });
+    const controls = html("div", { class: "ex-controls" });
+    const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
+    const heading = html("p", { class: "ex-title" }, title);
+    const all = [heading, stage, controls, text];
+    const root = html("div", { class: "explorer-root", role: "group", "aria-label": title }, all);
+    el.append(root);
+    const say = (words) => { text.textContent = words; };
+    const leave = build({ model, root, stage, controls, text, say });
+    return () => { leave?.(); root.remove(); };
+  }
+  return { render };
 }
 
 export function button(label, onclick, attributes = {}) {
   return html("button", { type: "button", ...attributes, onclick }, label);
 }
 
-// A labelled slider: { element, input, set(value) }. `format` writes the value beside it.
-export function slider({ label, min, max, step, value, format = (v) => number(v), oninput }) {
-  const output = html("output", {}, format(value));
-  const input = html("input", { type: "range", min, max, step, value, "aria-valuetext": format(value) });
+// A control with its words is a label that knows its input, and sets it.
+function field(input, parts, write) {
+  const element = html("label", { class: "ex-field" }, parts);
+  return Object.assign(element, { input, set: write });
+}
+
+// `format` writes the value beside the slider.
+export function slider({ label, min, max, step = 1, value, format, onchange }) {
+  const words = format ?? ((v) => number(v, Number.isInteger(step) ? 0 : 2));
+  const output = html("output", {}, words(value));
+  const input = html("input", { type: "range", min, max, step, value, "aria-valuetext": words(value) });
   const show = () => {
-    const words = format(Number(input.value));
-    output.textContent = words;
-    input.setAttribute("aria-valuetext", words);
+    output.textContent = words(Number(input.value));
+    input.setAttribute("aria-valuetext", output.textContent);
   };
-  input.addEventListener("input", () => { show(); oninput(Number(input.value)); });
-  const element = html("label", { class: "ex-field" }, label, input, output);
-  return { element, input, set: (v) => { input.value = v; show(); } };
+  input.addEventListener("input", () => { show(); onchange(Number(input.value)); });
+  return field(input, [label, input, output], (v) => { input.value = v; show(); });
 }
 
-export function checkbox({ label, checked, onchange }) {
+export function checkbox({ label, value, onchange }) {
   const input = html("input", { type: "checkbox" });
-  input.checked = checked;
+  input.checked = value;
   input.addEventListener("change", () => onchange(input.checked));
-  const element = html("label", { class: "ex-field" }, input, label);
-  return { element, input, set: (v) => { input.checked = v; } };
+  return field(input, [input, label], (v) => { input.checked = v; });
 }
 
-// A labelled choice: options are [value, text] pairs.
+// Options are values, or [value, text] pairs.
 export function choice({ label, options, value, onchange }) {
-  const input = html("select", {}, options.map(([v, text]) => html("option", { value: v }, text)));
+  const pairs = options.map((option) => (Array.isArray(option) ? option : [option, option]));
+  const input = html("select", {}, pairs.map(([v, text]) => html("option", { value: v }, String(text))));
   input.value = value;
   input.addEventListener("change", () => onchange(input.value));
-  const element = html("label", { class: "ex-field" }, label, input);
-  return { element, input, set: (v) => { input.value = v; } };
+  return field(input, [label, input], (v) => { input.value = v; });
+}
+
+// Controls that each keep one field of `state`, and call `changed` after that. `follow`
+// makes them show the state again when something else has changed it.
+export function fields(state, changed) {
+  const made = [];
+  const keeping = (kind) => (name, options) => {
+    const read = typeof state[name] === "number" ? Number : (v) => v; // a choice gives strings
+    const onchange = (v) => { state[name] = read(v); changed(); };
+    const control = kind({ label: name, value: state[name], onchange, ...options });
+    made.push(() => control.set(state[name]));
+    return control;
+  };
+  return {
+    slider: keeping(slider), checkbox: keeping(checkbox), choice: keeping(choice),
+    follow: () => made.forEach((show) => show()),
+  };
+}
+
+// What − and + do to the number that is selected: two buttons, and two keys.
+export function stepper(what, change) {
+  return {
+    buttons: html("span", { class: "ex-field" },
+      button("−", () => change(-1), { "aria-label": `Lower the selected ${what}` }),
+      button("+", () => change(1), { "aria-label": `Raise the selected ${what}` })),
+    onkeydown: (event) => {
+      const by = { "+": 1, "=": 1, "-": -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      change(by);
+    },
+  };
+}
+
+// A picture under its words: { figure, canvas, entitle(words) }.
+export function panel(name, words, attributes = {}) {
+  const canvas = svg("svg", { role: "img", ...attributes });
+  const caption = html("figcaption", {});
+  const entitle = (text) => { caption.textContent = text; set(canvas, { "aria-label": text }); };
+  entitle(words);
+  return { canvas, entitle, figure: html("figure", { class: `ex-panel ${name}` }, caption, canvas) };
+}
+
+// A table with a head: its element, and the body to fill.
+export function table(headings, columns = []) {
+  const body = html("tbody", {});
+  const element = html("table", {},
+    html("colgroup", {}, columns.map((name) => html("col", { class: name }))),
+    html("thead", {}, html("tr", {}, headings.map((words) => html("th", { scope: "col" }, words)))), body);
+  return { element, body };
+}
+
+// Fills a node anew. What had the focus within, known by its data-key, gets it back.
+export function redraw(node, children, preventScroll = true) {
+  const active = node.getRootNode().activeElement;
+  const key = node.contains(active) ? active.dataset.key : undefined;
+  node.replaceChildren(...children.flat(Infinity));
+  if (key !== undefined) focusOn(node, key, preventScroll);
+}
+
+export function focusOn(node, key, preventScroll = true) {
+  node.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll });
 }
 
 // The place of a pointer event in the coordinates of an SVG's viewBox.
@@ -98,29 +187,35 @@ export function place(event, canvas) {
   ];
 }
 
+// Follows mouse and finger from where they press on a node: start(x, y, event), then
+// move(x, y), in viewBox coordinates. A start that returns false is none.
+export function follow(node, canvas, { start, move }) {
+  node.addEventListener("pointerdown", (event) => {
+    if (start(...place(event, canvas), event) === false) return;
+    node.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  });
+  node.addEventListener("pointermove", (event) => {
+    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas));
+  });
+}
+
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.
 export function draggable(node, canvas, onmove) {
   // Or the page scrolls; touch-action is not honoured on the inner elements of an SVG.
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.style.cursor = "grab";
-  node.addEventListener("pointerdown", (event) => {
-    node.setPointerCapture(event.pointerId);
-    node.focus?.({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => {
-    if (node.hasPointerCapture(event.pointerId)) onmove(...place(event, canvas));
-  });
+  follow(node, canvas, { start: () => node.focus?.({ preventScroll: true }), move: onmove });
 }
 
-// Arrow keys on a node: `onmove(dx, dy)` in steps, ten with Shift; dy grows upwards.
-export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-export function arrows(node, onmove) {
+// Arrow keys on a node: `onmove(dx, dy)` in steps, `leap` with Shift; dy grows upwards.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+export function arrows(node, onmove, leap = 10) {
   node.addEventListener("keydown", (event) => {
     const step = ARROWS[event.key];
     if (!step) return;
     event.preventDefault();
-    const size = event.shiftKey ? 10 : 1;
+    const size = event.shiftKey ? leap : 1;
     onmove(step[0] * size, step[1] * size);
   });
 }

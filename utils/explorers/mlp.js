@@ -1,6 +1,7 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
-import { ARROWS, button, choice, frame, html, number, place, set, slider, svg } from "./common.js";
+import { arrows, bracketed, button, explorer, fields, html, number, place, set, slider, svg } from "./common.js";
+import { clamp, softmax, sum } from "./maths.js";
 
 // ---------------------------------------------------------------- arithmetic
 
@@ -25,13 +26,6 @@ const ACTIVATIONS = {
   identity: { name: "identity", h: (a) => a, slope: () => 1 },
 };
 const LOSSES = { cross_entropy: "cross-entropy", squared_error: "squared error" };
-
-const sum = (values) => values.reduce((total, v) => total + v, 0);
-
-function softmax(a) {
-  const e = a.map((v) => Math.exp(v - Math.max(...a)));
-  return e.map((v) => v / sum(e));
-}
 
 // a, z and E: a[l] belongs to weights[l], z[0] is the input, z[l + 1] = h(a[l]).
 function forward({ weights, biases, x, d, activation, loss }) {
@@ -64,7 +58,7 @@ function backward({ weights, d, activation, loss }, { a, z }) {
   return { delta, gradWeights, gradBiases: delta };
 }
 
-function step({ weights, biases, rate }, { gradWeights, gradBiases }) {
+function descend({ weights, biases, rate }, { gradWeights, gradBiases }) {
   return {
     weights: weights.map((W, l) =>
       W.map((row, k) => row.map((w, j) => w - rate * gradWeights[l][k][j]))),
@@ -79,7 +73,7 @@ const layerName = (l) => "⁽" + "⁰¹²"[l] + "⁾\u2060"; // no line break be
 const weightName = (l, k, j) => `w${layerName(l + 1)}${sub(k + 1)}${sub(j + 1)}`;
 const unitName = (column, i) => `${["x", "z", "y"][column]}${sub(i + 1)}`;
 const spoken = (column, i) => `${["input", "hidden unit", "output"][column]} ${i + 1}`;
-const factorText = (v) => (v < 0 ? `(${number(v)})` : number(v));
+const factorText = (v) => bracketed(v, number);
 const products = (pairs) =>
   pairs.map(([u, v]) => `${factorText(u)} · ${factorText(v)}`).join(" + ");
 
@@ -107,7 +101,7 @@ const SIZES = [2, 3, 2];
 const PLACE = [[0.5, 0.66], [0.3, 0.3], [0.66, 0.5]];
 const NARROW_PLACE = [[0.5, 0.76], [0.34, 0.34], [0.76, 0.5]];
 
-function render({ model, el }) {
+export default explorer("Values go forward, δ comes back", ({ model, root, stage, controls, text, say }) => {
   const begin = () => ({
     weights: model.get("weights"),
     biases: model.get("biases"),
@@ -122,9 +116,8 @@ function render({ model, el }) {
     told: TOLD[0],
   });
   // Never changes an array in place: the model's own stay as they are.
-  let state = begin();
+  const state = begin();
   let hovered = null;
-  const { root, stage, controls, text, say } = frame(el, "Values go forward, δ comes back");
   root.classList.add("mlp");
 
   // What can be selected, in the order of the arrow keys: groups from left to right.
@@ -180,7 +173,7 @@ function render({ model, el }) {
   stage.append(canvas);
 
   function layout() {
-    const width = Math.max(240, Math.min(700, stage.clientWidth || 640));
+    const width = clamp(stage.clientWidth || 640, 240, 700);
     const narrow = width < 520;
     const height = narrow ? 410 : 370;
     const radius = narrow ? 23 : 27;
@@ -280,7 +273,8 @@ function render({ model, el }) {
     if (column === 2 && state.loss === "cross_entropy") {
       said.push(`${deltaName} = ${y} − ${d} = ${number(z)} − ${number(state.d[i])} = ${number(delta)}.`);
     } else if (column === 2) {
-      said.push(`${deltaName} = 2 (${y} − ${d}) / 2 = ${number(z)} − ${factorText(state.d[i])} = ${number(delta)}.`);
+      said.push(`${deltaName} = 2 (${y} − ${d}) / 2 = `
+        + `${number(z)} − ${factorText(state.d[i])} = ${number(delta)}.`);
     } else {
       const back2 = back.delta[1].map((v, k) => [v, state.weights[1][k][i]]);
       const names = back2.map((_, k) => `δ${layerName(2)}${sub(k + 1)} ${weightName(1, k, i)}`);
@@ -331,7 +325,7 @@ function render({ model, el }) {
   }
 
   function change(changes) {
-    state = { ...state, ...changes };
+    Object.assign(state, changes);
     draw();
   }
 
@@ -363,80 +357,64 @@ function render({ model, el }) {
   }
 
   function showKnobs() {
-    const fields = state.selected === null ? [] : knobs(state.selected).map(
+    const shown = state.selected === null ? [] : knobs(state.selected).map(
       ([label, min, max, value, changes]) => slider({
-        label, min, max, step: 0.05, value, oninput: (v) => change(changes(v)),
-      }).element);
-    panel.replaceChildren(...(fields.length ? fields : [html("span", { class: "mlp-hint" }, HINT)]));
+        label, min, max, step: 0.05, value, onchange: (v) => change(changes(v)),
+      }));
+    panel.replaceChildren(...(shown.length ? shown : [html("span", { class: "mlp-hint" }, HINT)]));
   }
 
   function select(item) {
-    state = { ...state, selected: item };
+    state.selected = item;
     showKnobs();
     draw();
   }
 
-  function go(stageNumber) {
+  // Says what has happened: no item is hovered or selected any more.
+  function turn(changes) {
     hovered = null;
-    state = { ...state, stage: stageNumber, slopes: stageNumber >= 3, selected: null,
-      told: TOLD[stageNumber] };
+    Object.assign(state, { selected: null, ...changes });
     showKnobs();
     draw();
   }
+
+  const go = (to) => turn({ stage: to, slopes: to >= 3, told: TOLD[to] });
 
   function gradientStep() {
     const values = forward(state), before = values.error;
-    state = { ...state, ...step(state, backward(state, values)) };
-    const after = forward(state).error;
+    const moved = descend(state, backward(state, values));
+    const after = forward({ ...state, ...moved }).error;
     const way = after < before ? "E fell" : after > before ? "E rose" : "E stayed";
     const told = `One step of η = ${number(state.rate)} against all slopes: ${way} from `
       + `${number(before, 4)} to ${number(after, 4)}.`
       + (after > before ? " The step was too long." : "");
-    hovered = null;
-    state = { ...state, stage: 4, selected: null, told };
-    showKnobs();
-    draw();
+    turn({ ...moved, stage: 4, told });
   }
 
   const errorLine = html("output", { class: "mlp-error" });
   const main = html("div", { class: "ex-controls" });
   const panel = html("div", { class: "ex-controls mlp-panel" });
-  const nextButton = button(NEXT[0], () => go(Math.min(4, state.stage + 1)), { class: "mlp-next" });
-  const backButton = button("One back", () => go(Math.max(0, state.stage - 1)));
+  const nextButton = button(NEXT[0], () => go(state.stage + 1), { class: "mlp-next" });
+  const backButton = button("One back", () => go(state.stage - 1));
   const stepButton = button("Gradient step", gradientStep);
-  const resetButton = button("Start again", () => {
-    state = begin();
-    hovered = null;
-    activationChoice.set(state.activation);
-    lossChoice.set(state.loss);
-    rateSlider.set(state.rate);
-    showKnobs();
-    draw();
-  });
+  const resetButton = button("Start again", () => { turn(begin()); field.follow(); lossField.follow(); });
   const slopesButton = button("Lines show ∂E/∂w", () => change({ slopes: !state.slopes }));
-  const activationChoice = choice({
-    label: "activation h", value: state.activation,
-    options: Object.entries(ACTIVATIONS).map(([key, { name }]) => [key, name]),
-    onchange: (activation) => change({ activation }),
-  });
-  const lossChoice = choice({
-    label: "error E", value: state.loss, options: Object.entries(LOSSES),
-    onchange: (loss) => {
-      const first = Math.min(1, Math.max(0, state.d[0]));
-      change({ loss, d: loss === "cross_entropy" ? [first, 1 - first] : state.d });
-      showKnobs();
-    },
-  });
-  const rateSlider = slider({
-    label: "step η", min: 0.05, max: 5, step: 0.05, value: state.rate,
-    oninput: (rate) => change({ rate }),
+  const field = fields(state, draw);
+  const lossField = fields(state, () => {
+    const first = clamp(state.d[0], 0, 1);
+    if (state.loss === "cross_entropy") state.d = [first, 1 - first];
+    draw();
+    showKnobs();
   });
   // What it says stands between what one presses most and the rest.
   main.append(nextButton, backButton, stepButton, errorLine);
   controls.before(main, text, panel);
   controls.append(
-    slopesButton, rateSlider.element, activationChoice.element, lossChoice.element,
-    resetButton,
+    slopesButton, field.slider("rate", { label: "step η", min: 0.05, max: 5, step: 0.05 }),
+    field.choice("activation", {
+      label: "activation h", options: Object.entries(ACTIVATIONS).map(([key, { name }]) => [key, name]),
+    }),
+    lossField.choice("loss", { label: "error E", options: Object.entries(LOSSES) }), resetButton,
   );
 
   // ------------------------------------------------------------ mouse, finger, keys
@@ -480,15 +458,11 @@ function render({ model, el }) {
     item.node.addEventListener("focus", () => {
       if (state.selected !== item) select(item);
     });
-    item.node.addEventListener("keydown", (event) => {
-      const way = ARROWS[event.key];
-      if (!way) return;
-      event.preventDefault();
-      const group = groups[Math.min(groups.length - 1, Math.max(0, item.g + way[0]))];
-      const n = way[0] ? Math.round((item.n / (groups[item.g].length - 1)) * (group.length - 1))
-        : item.n - way[1];
-      group[Math.min(group.length - 1, Math.max(0, n))].node.focus();
-    });
+    arrows(item.node, (dx, dy) => {
+      const group = groups[clamp(item.g + dx, 0, groups.length - 1)];
+      const n = dx ? Math.round((item.n / (groups[item.g].length - 1)) * (group.length - 1)) : item.n - dy;
+      group[clamp(n, 0, group.length - 1)].node.focus();
+    }, 1);
   }
 
   layout();
@@ -503,7 +477,5 @@ function render({ model, el }) {
       return { ...rest, text: text.textContent, ...values, ...backward(state, values) };
     },
   };
-  return () => { observer.disconnect(); root.remove(); };
-}
-
-export default { render };
+  return () => observer.disconnect();
+});

@@ -1,9 +1,9 @@
 // The perceptron playground. The arithmetic is that of utils/perceptron.py; points lie
 // on a grid of quarters, so that sums are exact and a tie is a tie.
 
-import {
-  arrows, button, checkbox, choice, draggable, frame, html, number, set, svg,
-} from "./common.js";
+import { bar, centred, label, line, points } from "./chart.js";
+import { arrows, button, choice, draggable, explorer, fields, html, number, plural, set, svg } from "./common.js";
+import { clamp, dot } from "./maths.js";
 
 const LIMIT = 2.5; // the plane shows −LIMIT..LIMIT
 const GRID = 0.25;
@@ -27,8 +27,6 @@ function show({ weight, bias, learningRate, fitIntercept }, x, y) {
   };
 }
 
-const dot = (a, b) => a.reduce((sum, value, k) => sum + value * b[k], 0);
-
 // Solves the symmetric system of up to three equations by elimination; null if singular.
 function solve(matrix, right) {
   const rows = matrix.map((row, k) => [...row, right[k]]);
@@ -50,12 +48,12 @@ function solve(matrix, right) {
 // R and the largest margin of a line through the origin (of the plane x3 = 1 with a
 // bias): the distance from the origin to the hull of the signed examples, of which at
 // most three touch it. The margin is 0 if no line separates the classes.
-function radiusAndMargin(points, fitIntercept) {
-  const inputs = points.map(([x1, x2]) => (fitIntercept ? [x1, x2, 1] : [x1, x2]));
+function radiusAndMargin(examples, fitIntercept) {
+  const inputs = examples.map(([x1, x2]) => (fitIntercept ? [x1, x2, 1] : [x1, x2]));
   const radius = Math.sqrt(Math.max(...inputs.map((x) => dot(x, x))));
   const signed = inputs
-    .map((x, k) => (points[k][2] === 1 ? x : x.map((value) => -value)))
-    .filter((z, k) => points[k][2] === 1 || dot(z, z) > 0);
+    .map((x, k) => (examples[k][2] === 1 ? x : x.map((value) => -value)))
+    .filter((z, k) => examples[k][2] === 1 || dot(z, z) > 0);
   const size = fitIntercept ? 3 : 2;
   function search(chosen, from) {
     if (chosen.length > 0) {
@@ -83,7 +81,6 @@ const exact = (value) => {
   return digits.includes(".") ? digits.replace(/0+$/, "").replace(/\.$/, "") : digits;
 };
 const pair = ([a, b]) => `(${exact(a)}, ${exact(b)})`;
-const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 function tellStep(state, before, step) {
   const [x1, x2, y] = state.points[step.index];
@@ -113,12 +110,12 @@ function tellEnd(state) {
 // ------------------------------------------------------------------ the picture
 
 const SIZE = 360;
+const TICK = { class: "pc-tick" };
 const toPixel = ([x1, x2]) => [
   ((x1 + LIMIT) / (2 * LIMIT)) * SIZE,
   ((LIMIT - x2) / (2 * LIMIT)) * SIZE,
 ];
-const snap = (value) => Math.max(-LIMIT + GRID, Math.min(LIMIT - GRID, Math.round(value / GRID) * GRID));
-const path = (corners) => corners.map((c) => toPixel(c).map((v) => v.toFixed(2)).join(",")).join(" ");
+const snap = (value) => clamp(Math.round(value / GRID) * GRID, GRID - LIMIT, LIMIT - GRID);
 
 // The part of the picture on one side of the line: sign 1 where w·x + b > 0.
 function halfPlane(w, b, sign) {
@@ -139,18 +136,17 @@ function halfPlane(w, b, sign) {
 // Circle or square: one outline that changes its corners and colours in place, so that
 // a finger that holds it does not lose it.
 const marker = () => svg("rect", { x: -8, y: -8, width: 16, height: 16, "stroke-width": 3 });
-function paint(mark, label, hollow) {
-  const color = label === 1 ? "var(--ex-blue)" : "var(--ex-orange)";
-  return set(mark, { rx: label === 1 ? 8 : 0, stroke: color, fill: hollow ? "var(--ex-bg)" : color });
+function paint(mark, kind, hollow) {
+  const color = kind === 1 ? "var(--ex-blue)" : "var(--ex-orange)";
+  return set(mark, { rx: kind === 1 ? 8 : 0, stroke: color, fill: hollow ? "var(--ex-bg)" : color });
 }
 
-function key(label, hollow, words) {
-  const picture = svg("svg", { viewBox: "-11 -11 22 22", "aria-hidden": "true" }, paint(marker(), label, hollow));
+function key(kind, hollow, words) {
+  const picture = svg("svg", { viewBox: "-11 -11 22 22", "aria-hidden": "true" }, paint(marker(), kind, hollow));
   return html("span", {}, picture, ` ${words}`);
 }
 
-function render({ model, el }) {
-  const { root, stage, controls, text, say } = frame(el, "Perceptron playground");
+export default explorer("Perceptron playground", ({ model, root, stage, controls, text, say }) => {
   const examples = model.get("examples");
   const state = {
     points: [],
@@ -205,7 +201,8 @@ function render({ model, el }) {
   // ---- the plane
 
   const canvas = svg("svg", {
-    viewBox: `0 0 ${SIZE} ${SIZE}`, role: "group", "aria-label": "Plane with points; arrow keys move a point, space changes its class",
+    viewBox: `0 0 ${SIZE} ${SIZE}`, role: "group",
+    "aria-label": "Plane with points; arrow keys move a point, space changes its class",
   });
   const sides = [svg("polygon", { fill: "var(--ex-orange-soft)" }), svg("polygon", { fill: "var(--ex-blue-soft)" })];
   const rulers = svg("g", { "aria-hidden": "true" });
@@ -213,43 +210,40 @@ function render({ model, el }) {
     const [a, b] = toPixel([k, k]);
     const stroke = k === 0 ? "var(--ex-muted)" : "var(--ex-line)";
     rulers.append(
-      svg("line", { x1: a, x2: a, y1: 0, y2: SIZE, stroke }),
-      svg("line", { x1: 0, x2: SIZE, y1: b, y2: b, stroke }),
+      line(a, 0, a, SIZE, { stroke }), line(0, b, SIZE, b, { stroke }),
     );
     if (k !== 0) {
       rulers.append(
-        svg("text", { x: a + 3, y: SIZE / 2 + 14, class: "pc-tick" }, exact(k)),
-        svg("text", { x: SIZE / 2 + 4, y: b - 4, class: "pc-tick" }, exact(k)),
+        label(a + 3, SIZE / 2 + 14, exact(k), TICK), label(SIZE / 2 + 4, b - 4, exact(k), TICK),
       );
     }
   }
   rulers.append(
-    svg("text", { x: SIZE - 18, y: SIZE / 2 - 7, class: "pc-tick" }, "x₁"),
-    svg("text", { x: SIZE / 2 - 20, y: 14, class: "pc-tick" }, "x₂"),
+    label(SIZE - 18, SIZE / 2 - 7, "x₁", TICK), label(SIZE / 2 - 20, 14, "x₂", TICK),
   );
-  const line = svg("line", { stroke: "var(--ex-fg)", "stroke-width": 2.5 });
+  const border = svg("line", { stroke: "var(--ex-fg)", "stroke-width": 2.5 });
   const shaft = svg("line", { stroke: "var(--ex-green)", "stroke-width": 3 });
   const head = svg("polygon", { points: "0,0 -12,5 -12,-5", fill: "var(--ex-green)" });
   const name = svg("text", { "font-style": "italic", "font-weight": 700 }, "w");
-  const arrow = svg("g", { "aria-hidden": "true" }, line, shaft, head, name);
+  const arrow = svg("g", { "aria-hidden": "true" }, border, shaft, head, name);
   const layer = svg("g", {});
   canvas.append(...sides, rulers, arrow, layer);
 
   function drawLine() {
     const { weight: w, bias: b } = state;
-    sides.forEach((side, k) => set(side, { points: path(halfPlane(w, b, k ? 1 : -1)) }));
+    sides.forEach((side, k) => set(side, { points: points(halfPlane(w, b, k ? 1 : -1).map(toPixel)) }));
     const length = Math.hypot(...w);
     if (length === 0) {
       // No line: f is the same everywhere.
       set(sides[activation(w, b, [0, 0])], { points: `0,0 ${SIZE},0 ${SIZE},${SIZE} 0,${SIZE}` });
     }
     const ends = halfPlane(w, b, 1).filter((p) => Math.abs(w[0] * p[0] + w[1] * p[1] + b) < 1e-9 * length);
-    line.style.display = length && ends.length >= 2 ? "" : "none";
-    for (const part of [shaft, head, name]) part.style.display = line.style.display;
-    if (line.style.display) return;
+    border.style.display = length && ends.length >= 2 ? "" : "none";
+    for (const part of [shaft, head, name]) part.style.display = border.style.display;
+    if (border.style.display) return;
     const [from, to] = [ends[0], ends[ends.length - 1]];
     const [p, q] = [toPixel(from), toPixel(to)];
-    set(line, { x1: p[0], y1: p[1], x2: q[0], y2: q[1] });
+    set(border, { x1: p[0], y1: p[1], x2: q[0], y2: q[1] });
     // w stands where the line comes nearest to the middle of the picture.
     const foot = [(-b * w[0]) / length ** 2, (-b * w[1]) / length ** 2];
     const drawn = Math.min(length, 1.25) / length;
@@ -270,7 +264,7 @@ function render({ model, el }) {
         svg("circle", { r: 17, fill: "none", class: "pc-focus", "stroke-width": 2.5, "stroke-dasharray": "4 4" }),
         svg("circle", { r: 13, fill: "none", class: "pc-now", "stroke-width": 2 }),
         marker(),
-        svg("text", { x: 14, y: -13, class: "pc-number" }, String(k + 1)),
+        label(14, -13, String(k + 1)),
       );
       node.addEventListener("focus", () => { state.selected = k; drawPoints(); });
       draggable(node, canvas, (px, py) => {
@@ -292,25 +286,26 @@ function render({ model, el }) {
   }
 
   function drawPoints() {
-    state.points.forEach(([x1, x2, label], k) => {
-      const wrong = activation(state.weight, state.bias, [x1, x2]) !== label;
+    state.points.forEach(([x1, x2, kind], k) => {
+      const wrong = activation(state.weight, state.bias, [x1, x2]) !== kind;
       const [px, py] = toPixel([x1, x2]);
       const now = state.last && state.last.index === k;
       set(nodes[k], {
         transform: `translate(${px} ${py})`,
-        "aria-label": `Point ${k + 1} at ${pair([x1, x2])}, class ${label}, classified ${wrong ? "wrongly" : "rightly"}`,
+        "aria-label": `Point ${k + 1} at ${pair([x1, x2])}, class ${kind}, `
+          + `classified ${wrong ? "wrongly" : "rightly"}`,
       });
       set(nodes[k].querySelector(".pc-focus"), { stroke: k === state.selected ? "var(--ex-muted)" : "none" });
       set(nodes[k].querySelector(".pc-now"), { stroke: now ? "var(--ex-fg)" : "none" });
-      paint(nodes[k].querySelector("rect"), label, wrong);
+      paint(nodes[k].querySelector("rect"), kind, wrong);
     });
   }
 
   // ---- numbers and bars beside it
 
-  const value = (label) => {
+  const value = (words) => {
     const cell = html("dd", { class: "ex-numbers" });
-    list.append(html("dt", {}, label), cell);
+    list.append(html("dt", {}, words), cell);
     return cell;
   };
   const list = html("dl", {});
@@ -323,25 +318,21 @@ function render({ model, el }) {
     cells.weight.textContent = pair(state.weight);
     cells.bias.textContent = state.fitIntercept ? exact(state.bias) : "0 (none)";
     cells.updates.textContent = String(state.updates);
-    cells.bound.textContent = state.margin
-      ? `(R/γ)² = (${number(state.radius, 3)}/${number(state.margin, 3)})² = ${number((state.radius / state.margin) ** 2, 1)}`
+    const { radius, margin } = state;
+    cells.bound.textContent = margin
+      ? `(R/γ)² = (${number(radius, 3)}/${number(margin, 3)})² = ${number((radius / margin) ** 2, 1)}`
       : "no limit: not separable";
     const passes = state.mistakes.map((count, k) => [k + 1, count]).slice(-BARS);
     const width = 240 / BARS;
     chart.replaceChildren(
-      svg("line", { x1: 0, x2: 240, y1: 80, y2: 80, stroke: "var(--ex-muted)" }),
+      line(0, 80, 240, 80, { stroke: "var(--ex-muted)" }),
       ...passes.map(([pass, count], k) => {
         const height = (60 * count) / state.points.length;
         const going = pass === state.epoch && !state.converged;
-        return svg(
-          "g", {},
-          svg("rect", {
-            x: k * width + 2, y: 80 - height, width: width - 4, height,
-            fill: going ? "var(--ex-blue-soft)" : "var(--ex-blue)", stroke: "var(--ex-blue)",
-          }),
-          svg("text", { x: (k + 0.5) * width, y: 76 - height, "text-anchor": "middle", class: "pc-tick" }, String(count)),
-          svg("text", { x: (k + 0.5) * width, y: 93, "text-anchor": "middle", class: "pc-tick" }, String(pass)),
-        );
+        const middle = (k + 0.5) * width;
+        const look = { fill: going ? "var(--ex-blue-soft)" : "var(--ex-blue)", stroke: "var(--ex-blue)" };
+        return svg("g", {}, bar(k * width + 2, 80, width - 4, height, look),
+          centred(middle, 76 - height, String(count), TICK), centred(middle, 93, String(pass), TICK));
       }),
     );
     set(chart, { "aria-label": `Mistakes in each pass: ${state.mistakes.join(", ")}` });
@@ -364,16 +355,16 @@ function render({ model, el }) {
     tell(`${words} The perceptron starts again at w = 0.`);
   }
   function move(k, x1, x2) {
-    const [now1, now2, label] = state.points[k];
+    const [now1, now2, kind] = state.points[k];
     const [new1, new2] = [snap(x1), snap(x2)];
     if (new1 === now1 && new2 === now2) return;
-    state.points[k] = [new1, new2, label];
+    state.points[k] = [new1, new2, kind];
     changed(`Point ${k + 1} is at ${pair([new1, new2])}.`);
   }
   function flip() {
-    const [x1, x2, label] = state.points[state.selected];
-    state.points[state.selected] = [x1, x2, 1 - label];
-    changed(`Point ${state.selected + 1} is of class ${1 - label}.`);
+    const [x1, x2, kind] = state.points[state.selected];
+    state.points[state.selected] = [x1, x2, 1 - kind];
+    changed(`Point ${state.selected + 1} is of class ${1 - kind}.`);
   }
   function remove() {
     if (state.points.length <= 2) return say("Two points must stay.");
@@ -426,17 +417,11 @@ function render({ model, el }) {
     ),
   );
   controls.append(
-    choice({
-      label: "Points", options: Object.keys(examples).map((e) => [e, e]), value: model.get("example"), onchange: load,
-    }).element,
-    choice({
-      label: "α", options: [["1", "1"], ["0.5", "0.5"], ["0.25", "0.25"]], value: String(state.learningRate),
-      onchange: (rate) => { state.learningRate = Number(rate); changed(`The learning rate is ${exact(state.learningRate)}.`); },
-    }).element,
-    checkbox({
-      label: "bias", checked: state.fitIntercept,
-      onchange: (on) => { state.fitIntercept = on; changed(on ? "With a bias." : "Without a bias: b stays 0."); },
-    }).element,
+    choice({ label: "Points", options: Object.keys(examples), value: model.get("example"), onchange: load }),
+    fields(state, () => changed(`The learning rate is ${exact(state.learningRate)}.`))
+      .choice("learningRate", { label: "α", options: [1, 0.5, 0.25] }),
+    fields(state, () => changed(state.fitIntercept ? "With a bias." : "Without a bias: b stays 0."))
+      .checkbox("fitIntercept", { label: "bias" }),
     button("Add a point", add),
     button("Change class", flip),
     button("Remove", remove),
@@ -445,7 +430,4 @@ function render({ model, el }) {
   load(model.get("example"));
   say("Press Step: the perceptron is shown one point. Drag the points, or move one with the arrow keys.");
   root.explorer = { state: () => JSON.parse(JSON.stringify(state)) };
-  return () => root.remove();
-}
-
-export default { render };
+});

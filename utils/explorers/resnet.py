@@ -16,10 +16,11 @@ LOOKS = {
 
 
 def degradation(record: dict) -> dict:
-    """Errors of plain and residual nets by epoch, in percent, to four digits.
+    """Errors of plain and residual nets by epoch, in percent.
 
     A training error is counted over an epoch while the net learns, each batch before
-    the step that learns from it.
+    the step that learns from it. Nothing is rounded here: what is printed with one
+    digit must be the same from here as from the record.
 
     Args:
         record: of `load_record`; its variants are named "plain-20", "residual-56", ...
@@ -56,16 +57,12 @@ def degradation(record: dict) -> dict:
             for name, key in ERRORS.items():
                 percent = 100 * (1 - records.curves(record, variant, key))
                 errors[name] = {
-                    "mean": _rounded(percent.mean(0)),
-                    "lowest": _rounded(percent.min(0)),
-                    "highest": _rounded(percent.max(0)),
+                    "mean": percent.mean(0).tolist(),
+                    "lowest": percent.min(0).tolist(),
+                    "highest": percent.max(0).tolist(),
                 }
             epochs = len(errors["test"]["mean"])
     return {"depths": depths, "epochs": epochs, "seeds": len(seeds), **found}
-
-
-def _rounded(values) -> list[float]:
-    return [float(f"{value:.4g}") for value in values]
 
 
 def degradation_figure(runs: dict, error: str = "training"):

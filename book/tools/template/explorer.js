@@ -1,19 +1,11 @@
 // Twice a number: the formula is that of utils/MODULE.py.
 
-import { frame, slider } from "./common.js";
+import { explorer, fields } from "./common.js";
 
-export default {
-  render({ model, el }) {
-    const { root, controls, say } = frame(el, "Twice a number");
-    const now = { x: 1 };
-    const draw = () => say(`x = ${now.x}, twice x = ${2 * now.x}`);
-    const field = slider({
-      label: "x", min: 0, max: model.get("most"), step: 1, value: now.x, format: String,
-      oninput: (x) => { now.x = x; draw(); },
-    });
-    controls.append(field.element);
-    root.explorer = { state: () => ({ ...now, y: 2 * now.x }) };
-    draw();
-    return () => root.remove();
-  },
-};
+export default explorer("Twice a number", ({ model, root, controls, say }) => {
+  const state = { x: 1 };
+  const draw = () => say(`x = ${state.x}, twice x = ${2 * state.x}`);
+  controls.append(fields(state, draw).slider("x", { min: 0, max: model.get("most") }));
+  root.explorer = { state: () => ({ ...state, y: 2 * state.x }) };
+  draw();
+});

@@ -64,7 +64,14 @@ SMALL = [
     {"batch_norm": False},
     {"in_channels": 1},
 ]
-small_nets = pytest.mark.parametrize("settings", SMALL, ids=str)
+
+
+def words(settings):
+    """A name for settings that is the same in every process."""
+    return ", ".join(f"{k}={getattr(v, '__name__', v)}" for k, v in settings.items())
+
+
+small_nets = pytest.mark.parametrize("settings", SMALL, ids=words)
 
 
 def side(settings):

@@ -549,7 +549,7 @@ def test_an_auxiliary_classifier_reads_its_block(digits):
 # ------------------------------------------------------------ memory layouts
 
 # Networks by name, small enough to go forward and backward at once.
-SMALL_NETS = {str(settings): settings for settings in SMALL}
+SMALL_NETS = {words(settings): settings for settings in SMALL}
 
 
 @pytest.mark.parametrize("name", SMALL_NETS)

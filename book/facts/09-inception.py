@@ -270,8 +270,11 @@ FACTS = [
         ),
     ),
     computed(
-        "(Ours has twelve layers, not {}.)",
-        lambda: 1 + 2 + 2 * len(inception.MODULES) + 1,
+        "(Ours has {} layers on its longest way, not {}.)",
+        lambda: (
+            1 + 3 * len(small_googlenet.SMALL_MODULES) + 1,
+            1 + 2 + 2 * len(inception.MODULES) + 1,
+        ),
     ),
     computed(
         "the network makes {} of its errors on the same photographs",

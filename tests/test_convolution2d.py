@@ -384,6 +384,7 @@ def test_layer_is_torchs():
 
 def test_layer_starts_as_torchs():
     layer = Conv2d(4, 64, 5, dtype=np.float64)
+    torch.manual_seed(0)
     theirs = torch.nn.Conv2d(4, 64, 5)
     for ours, torchs in (layer.weight, theirs.weight), (layer.bias, theirs.bias):
         bound = 1 / np.sqrt(4 * 5 * 5)

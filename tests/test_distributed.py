@@ -79,6 +79,8 @@ def started(count, folder, call, *arguments):
 
 
 def _child(environment, file, call, arguments):
+    # A shell that started the tests in the background may have had it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update({name: f"{value}" for name, value in environment.items()})
     torch.set_num_threads(1)
     for stream, name in ((1, "out"), (2, "err")):

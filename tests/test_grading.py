@@ -514,8 +514,12 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
 
 @pytest.mark.slow
 def test_student_copies_are_those_of_nbgrader(tmp_path):
-    """The cuts that the tests make are nbgrader's, cell for cell."""
+    """The cuts that the tests make are nbgrader's, cell for cell, in two masters.
+
+    `make exercises` checks each copy that it writes.
+    """
     need_environment()
+    slugs = sorted({SLUGS[0], SLUGS[-1]})
     script = (
         "import sys; from pathlib import Path; from book.tools import exercises\n"
         "for slug in sys.argv[2:]: exercises.assemble(slug, Path(sys.argv[1], slug))"
@@ -523,12 +527,12 @@ def test_student_copies_are_those_of_nbgrader(tmp_path):
     python = exercises.ENVIRONMENT / "bin" / "python"
     bin_first = os.pathsep.join([str(python.parent), os.environ["PATH"]])
     subprocess.run(
-        [str(python), "-c", script, str(tmp_path), *SLUGS],
+        [str(python), "-c", script, str(tmp_path), *slugs],
         cwd=ROOT,
         check=True,
         env=os.environ | {"PATH": bin_first},
     )
-    for slug in SLUGS:
+    for slug in slugs:
         path = tmp_path / slug / "release" / slug / f"{slug}.ipynb"
         copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
         master = read(slug)

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell
 from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from book.tools.outputs import SAVED
+from book.tools.outputs import SAVED, VIEW
 
 # Nobody watches: a progress bar would only add an output that the notebook lacks.
 os.environ["TQDM_DISABLE"] = "1"
@@ -93,7 +93,7 @@ def pytest_runtest_call(item):
     for output in item.test_outputs or []:
         if output.get("name") == "stderr":
             item.raise_cell_error("Cell writes to stderr", output["text"])
-        if item.config.option.alone and colab.VIEW in output.get("data", {}):
-            about = output["metadata"].get(colab.VIEW, {}).get("colab", {})
+        if item.config.option.alone and VIEW in output.get("data", {}):
+            about = output["metadata"].get(VIEW, {}).get("colab", {})
             if "custom_widget_manager" not in about:
                 item.raise_cell_error("Colab would not show the cell's explorer")

@@ -16,7 +16,6 @@ from book.tools import layout
 
 ROOT = layout.ROOT
 COURSE = "perceptron-to-resnet"  # the folder that the set-up cell makes
-VIEW = "application/vnd.jupyter.widget-view+json"
 
 # Read by every Python that starts with the stand-in on its path: Colab's module, and a
 # finder that hides packages until the stub of pip "installs" them.

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from ipywidgets import DOMWidget
 
 from book.tools import browser as browsers
 from utils.data import mnist5k
@@ -137,13 +136,11 @@ def mount_explorer(browser):
             "console",
             lambda said: wrong.append(said.text) if said.type == "error" else None,
         )
-        own = set(explorer.trait_names(sync=True)) - set(DOMWidget().trait_names())
-        values = {k: getattr(explorer, k) for k in own if not k.startswith("_")}
         page.set_content(
             EXPLORER_PAGE.format(
                 css=explorer._css,
                 module=json.dumps(explorer._esm),
-                values=json.dumps(values),
+                values=json.dumps(explorer.saved()["state"]),
             )
         )
         page.wait_for_selector(".explorer-root")

@@ -7,10 +7,11 @@ import sys
 
 import nbformat
 import pytest
-from colab import ROOT, VIEW
+from colab import ROOT
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from book.tools import layout
+from book.tools.outputs import VIEW
 
 WIDGET = f"display({{{VIEW!r}: {{'model_id': '1'}}, 'text/plain': 'x'}}, raw=True)"
 CELLS = {  # each after the set-up cell, with the tags and the printed output it has

@@ -9,7 +9,6 @@ import torch
 from utils.checking import (
     checked_choice,
     checked_dataset,
-    checked_images,
     checked_inputs,
     checked_labels,
     checked_number,
@@ -19,7 +18,6 @@ from utils.checking import (
 
 def test_good_values_come_back():
     images = torch.rand(2, 3, 8, 6)
-    assert checked_images(images, (1, 8, 6), (3, None, 6)) is images
     assert checked_number("rate", 1) == 1.0
     assert checked_number("share", 0.5, below=1) == 0.5
     assert checked_whole("depth", np.int64(8), 8, 8) == 8
@@ -33,18 +31,6 @@ def test_good_values_come_back():
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        (
-            lambda: checked_images(torch.rand(2, 3, 8, 8), (1, 8, 8), (3, None, 6)),
-            "images must be (N, 1, 8, 8) or (N, 3, H, 6), got (2, 3, 8, 8)",
-        ),
-        (
-            lambda: checked_images(torch.rand(3, 8, 8), (3, 8, 8), advice="add N"),
-            "images must be (N, 3, 8, 8), got (3, 8, 8): add N",
-        ),
-        (
-            lambda: checked_images(torch.ones(1, 1, 2, 2).int(), (1, 2, 2)),
-            "images must be floating, such as pixels / 255, got torch.int32",
-        ),
         (
             lambda: checked_number("rate", -1),
             "rate must be a number, finite and >= 0, got -1",

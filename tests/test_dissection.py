@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from test_resnet import disturb
 from torch import nn
 from torch.nn import functional as F
 
@@ -33,17 +34,6 @@ from utils.resnet import (
 )
 
 pytestmark = pytest.mark.usefixtures("seeded")
-
-
-def disturb(model):
-    """Give every normalisation weights, biases and statistics of its own."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model
 
 
 def trained_like(**options):

@@ -9,7 +9,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from ipywidgets import DOMWidget
 from test_explorers import state
 from torch import nn
 
@@ -421,8 +420,7 @@ def test_the_picture_is_moved_turned_and_made_noisy(page):
 
 def test_page_loads_little(mount_explorer):
     widget = LeNetExplorer()
-    own = set(widget.trait_names(sync=True)) - set(DOMWidget().trait_names())
-    values = {k: getattr(widget, k) for k in own if not k.startswith("_")}
+    values = widget.saved()["state"]
     assert set(values) == {"network", "digits"}
     parts = {"code": widget._esm, "style": widget._css, "state": json.dumps(values)}
     sizes = {k: len(gzip.compress(v.encode(), 6)) for k, v in parts.items()}

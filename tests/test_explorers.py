@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from book.tools.outputs import VIEW
 from utils import explorers
 from utils.explorers import Explorer
 
 FOLDER = Path(explorers.__file__).parent
 NAMES = sorted(f.stem for f in FOLDER.glob("*.py") if f.stem != "__init__")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def state(page):
@@ -92,7 +92,7 @@ def test_numbers_are_rounded_as_python_rounds_them(common, digits):
 def test_output_has_widget_still_and_sentence(name):
     explorer = explorer_class(name)()
     data, metadata = explorer._repr_mimebundle_()
-    assert data[WIDGET]["model_id"] == explorer.model_id
+    assert data[VIEW]["model_id"] == explorer.model_id
     assert data["image/svg+xml"].startswith("<svg role=")
     assert explorer.description in data["text/plain"]
     assert metadata["image/svg+xml"]["alt"] == data["text/plain"]

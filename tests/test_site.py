@@ -19,7 +19,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 
-from book.site.notebooks import EXPLORER
+from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST_KILOBYTES = 150  # gzipped, of a page without its own figures and explorers
@@ -156,7 +156,7 @@ def test_chapter_has_all_outputs(built, name):
     article = built(name).html.article
     rich = list(outputs(name))
     pictures = [d for d in rich if {"image/svg+xml", "image/png"} & set(d)]
-    explorers = [d for d in rich if EXPLORER in d]
+    explorers = [d for d in rich if SAVED in d]
     assert len(article.select(".cell_output .figure")) == len(pictures)
     assert len(article.select(".cell_output .explorer")) == len(explorers)
     assert pictures

@@ -100,7 +100,7 @@ def prepared(monkeypatch):
     def prepare(esm="export default {}", css=".a{}"):
         made_up.MadeUp = type("MadeUp", (), {"_esm": esm, "_css": css})
         bundle = {
-            notebooks.EXPLORER: {"explorer": "made_up.MadeUp", "state": {"value": 3}},
+            notebooks.SAVED: {"explorer": "made_up.MadeUp", "state": {"value": 3}},
             "image/svg+xml": '<svg viewBox="0 0 2 1"><title>Still.</title></svg>',
             "text/plain": "A sentence.",
         }

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pooch
 import pytest
 import torch
-from torch import nn
+from test_resnet import disturb
 
 from utils import data, zoo
 from utils.counting import count_macs, count_parameters
@@ -133,17 +133,6 @@ def test_every_net_goes_forward_and_back(row):
 
 
 # --------------------------------------------- weights from a server on this machine
-
-
-def disturb(model):
-    """Give every normalisation weights, biases and statistics of its own."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.5, 0.5)
-            nn.init.uniform_(module.running_mean, -0.5, 0.5)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model
 
 
 def saved(state) -> bytes:

@@ -3,12 +3,10 @@
 They stand at the doors, not in inner functions:
 
     numbers of the caller           checked_whole, checked_number, checked_positive,
-                                    checked_choice, checked_pair
-    arrays of the NumPy chapters    checked_floats, checked_batch, checked_finite,
-                                    checked_same_shape, checked_labels
+                                    checked_choice
+    arrays of the NumPy chapters    checked_finite, checked_same_shape, checked_labels
     the perceptron and the MLP      checked_examples, checked_rows, checked_targets
     fit, evaluate, predict          checked_dataset, checked_inputs, checked_labels
-    images of one network           checked_images
 
 NumPy and torch raise by themselves where shapes or types do not go together. What is
 refused here is what would end in a wrong number, or in an error that names no cause.
@@ -47,33 +45,6 @@ def checked_choice(name, value, choices):
         known = ", ".join(map(repr, choices))
         raise ValueError(f"{name} must be one of {known}, got {value!r}")
     return value
-
-
-def checked_images(images, *shapes, advice=""):
-    """A tensor `images` if it is floating and (N, *shape), or a ValueError.
-
-    Args:
-        images: a tensor.
-        shapes: (C, H, W) each; H and W may be None, for any size.
-        advice: what to do about a wrong shape.
-    """
-    got = tuple(images.shape)
-
-    def fits(shape):
-        sizes = zip(shape, got[1:], strict=True)
-        return all(wanted in (None, size) for wanted, size in sizes)
-
-    if len(got) != 4 or not any(map(fits, shapes)):
-        wanted = " or ".join(
-            f"(N, {c or 'C'}, {h or 'H'}, {w or 'W'})" for c, h, w in shapes
-        )
-        advice = f": {advice}" if advice else ""
-        raise ValueError(f"images must be {wanted}, got {got}{advice}")
-    if not images.is_floating_point():
-        raise ValueError(
-            f"images must be floating, such as pixels / 255, got {images.dtype}"
-        )
-    return images
 
 
 # ------------------------------------------------------------ examples to learn from
@@ -127,58 +98,6 @@ def checked_labels(name, labels, count, classes):
 
 
 # ------------------------------------------------------------ NumPy arrays
-
-
-def checked_floats(**arrays) -> list[np.ndarray]:
-    """The arrays, all float32 or all float64; whole numbers and lists are float64.
-
-    Raises:
-        ValueError: one holds anything else, or float32 and float64 are mixed.
-    """
-    floats = {}
-    for name, array in arrays.items():
-        array = np.asarray(array)
-        if array.dtype.kind in "biu":
-            array = array.astype(np.float64)
-        if array.dtype not in (np.float32, np.float64):
-            raise ValueError(
-                f"{name} must hold float32, float64 or whole numbers, got {array.dtype}"
-            )
-        floats[name] = array
-    if len({array.dtype for array in floats.values()}) > 1:
-        types = ", ".join(f"{name} {array.dtype}" for name, array in floats.items())
-        raise ValueError(f"the arrays must have one dtype, got {types}")
-    return list(floats.values())
-
-
-def checked_pair(name, value, least) -> tuple[int, int]:
-    """(for the height, for the width) of a whole number or of a pair of them.
-
-    Raises:
-        ValueError: anything else, or a number below `least`.
-    """
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            raise ValueError(f"{name} must be a number or a pair, got {value!r}")
-        height, width = value
-        return (
-            checked_whole(f"{name}[0]", height, least),
-            checked_whole(f"{name}[1]", width, least),
-        )
-    return (checked_whole(name, value, least),) * 2
-
-
-def checked_batch(name, x) -> np.ndarray:
-    """`x` if it has the axes N, C, H, W with something in them, or a ValueError.
-
-    N may be 0, an empty batch.
-    """
-    if x.ndim != 4 or 0 in x.shape[1:]:
-        raise ValueError(
-            f"{name} must have shape (N, C, H, W) and hold images, got {x.shape}; one "
-            "grey image x of shape (H, W) becomes x[None, None]"
-        )
-    return x
 
 
 def checked_finite(name, array):

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.alexnet import IMAGES, Standardize
 from utils.inception import (
     AuxiliaryClassifier,
     convolution,
@@ -12,27 +13,6 @@ from utils.inception import (
     two_threes,
 )
 
-
-class Standardize(nn.Module):
-    """(images - mean) / std for each channel: (N, C, H, W) -> the same shape."""
-
-    def __init__(self, mean, std):
-        super().__init__()
-        shape = (1, len(mean), 1, 1)
-        self.register_buffer("mean", torch.tensor(mean).view(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(shape), persistent=False)
-
-    def forward(self, images):
-        if not images.is_floating_point():
-            raise ValueError(f"images must be pixels / 255, got {images.dtype}")
-        return (images - self.mean) / self.std
-
-
-# Side, mean and standard deviation of MNIST's and of CIFAR-10's images.
-IMAGES = {
-    1: (28, (0.1307,), (0.3081,)),
-    3: (32, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-}
 SMALL_MODULES = {
     "3a": (24, (24, 32), (16, 16), 8),
     "3b": (32, (32, 48), (16, 16), 16),

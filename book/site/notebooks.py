@@ -12,8 +12,8 @@ import json
 import re
 
 from book.site import figures
+from utils.explorers import SAVED
 
-EXPLORER = "application/vnd.book.explorer+json"
 PNG = "image/png"
 SVG = "image/svg+xml"
 
@@ -94,9 +94,9 @@ class Page:
         elif PNG in data:
             alt = (metadata.get(PNG) or {}).get("alt") or plain
             still = self.picture(text_of(data[PNG]), alt)
-        if EXPLORER in data:
+        if SAVED in data:
             sentence = " ".join(plain.split())
-            return self.explorer(data[EXPLORER], still or "", sentence)
+            return self.explorer(data[SAVED], still or "", sentence)
         return still
 
 

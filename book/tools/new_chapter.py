@@ -34,11 +34,11 @@ FILES = {
 
 def fill(text: str, words: dict[str, str]) -> str:
     """`text` with the words in capitals replaced."""
-    return re.sub(r"\b(SLUG|NUMBER)\b|MODULE|CLASS|CHAPTER|QUESTION", _of(words), text)
-
-
-def _of(words):
-    return lambda found: words[found[0]]
+    return re.sub(
+        r"\b(SLUG|NUMBER)\b|MODULE|CLASS|CHAPTER|QUESTION",
+        lambda found: words[found[0]],
+        text,
+    )
 
 
 def new_chapter(
@@ -71,7 +71,6 @@ def new_chapter(
     for name, path in paths.items():
         text = Path(__file__).with_name("template").joinpath(name).read_text("utf-8")
         if name.endswith(".ipynb"):
-            notebook = json.loads(text)
             words_in_json = {k: json.dumps(v)[1:-1] for k, v in words.items()}
             notebook = json.loads(fill(text, words_in_json))
             setup = next(c for c in notebook["cells"] if c["id"] == "setup")

@@ -30,9 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from book.tools import contents  # noqa: E402
+from utils.explorers import SAVED  # noqa: E402
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-SAVED = "application/vnd.book.explorer+json"
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {
     "file_extension": ".py",

@@ -57,7 +57,7 @@ def test_layout(name):
 def test_one_slug_names_all_parts_of_a_chapter(chapter):
     parts = [
         f"chapters/{chapter.slug}.ipynb",
-        f"exercises/{chapter.slug}.ipynb",
+        f"exercises/masters/{chapter.slug}.ipynb",
         f"tests/wrong_answers/{chapter.slug}.diff",
         f"book/facts/{chapter.slug}.py",
         f"utils/{chapter.module}.py",

@@ -570,12 +570,12 @@ RULES = [
 
 # ------------------------------------------------------------- the book's own
 
-NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/*.ipynb")])
+NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/**/*.ipynb")])
 
 
 def test_every_chapter_has_its_notebooks():
     found = {str(path.relative_to(ROOT)) for path in NOTEBOOKS}
-    folders = ("chapters", "exercises")
+    folders = ("chapters", "exercises/masters")
     assert found == {
         f"{folder}/{slug}.ipynb" for slug in CHAPTERS for folder in folders
     }

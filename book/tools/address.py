@@ -26,7 +26,7 @@ PLACES = (
     "book/*.md",
     "book/tools/setup_cell.txt",
     "chapters/*.ipynb",
-    "exercises/*.ipynb",
+    "exercises/**/*.ipynb",
 )
 ADDRESS = re.compile(r"https://github\.com/([\w-]+)/([\w.-]+?)(?:\.git)?/?")
 

@@ -1,6 +1,6 @@
 """Student copies and the solutions edition of the exercises: `make exercises`.
 
-The masters in `exercises/` are notebooks in nbgrader's format, with solutions and
+The masters in `exercises/masters/` are notebooks in nbgrader's format, with solutions and
 hidden tests. Two copies of each are written:
 
 - `_build/exercises/student/NN-slug.ipynb`: to hand out, no solutions, no hidden tests;
@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 
 from book.tools.layout import setup_cell  # noqa: E402
 
-MASTERS = ROOT / "exercises"
+MASTERS = ROOT / "exercises" / "masters"
 BUILD = ROOT / "_build" / "exercises"
 ENVIRONMENT = ROOT / ".venv-grade"
 REQUIREMENTS = ROOT / "book" / "tools" / "requirements-grade.txt"
@@ -368,7 +368,7 @@ def assemble(slug: str, root: Path) -> Path:
     master = nbformat.read(MASTERS / f"{slug}.ipynb", as_version=nbformat.NO_CONVERT)
     problems = check_master(master)
     if problems:
-        raise GradingError("\n  ".join([f"exercises/{slug}.ipynb:", *problems]))
+        raise GradingError("\n  ".join([f"exercises/masters/{slug}.ipynb:", *problems]))
     shutil.rmtree(root, ignore_errors=True)
     source = root / "source" / slug / f"{slug}.ipynb"
     source.parent.mkdir(parents=True)
@@ -402,7 +402,7 @@ def solve(slug: str, root: Path) -> Path:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 raise GradingError(
-                    f"exercises/{slug}.ipynb: the solution fails in cell {cell.id}: "
+                    f"exercises/masters/{slug}.ipynb: the solution fails in cell {cell.id}: "
                     f"{output.ename}: {output.evalue}"
                 )
     write(path, nbformat.writes(solved) + "\n")
@@ -451,7 +451,7 @@ def main(arguments: list[str]) -> int:
     if unknown or not slugs:
         known = ", ".join(slugs) or "none"
         raise GradingError(
-            f"no master exercises/{'/'.join(unknown)}; there are: {known}"
+            f"no master exercises/masters/{'/'.join(unknown)}; there are: {known}"
         )
     enter_environment()
     for old in BUILD.glob("s*/*.ipynb"):

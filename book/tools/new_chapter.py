@@ -20,7 +20,7 @@ from book.tools import layout  # noqa: E402
 
 FILES = {
     "chapter.ipynb": "chapters/SLUG.ipynb",
-    "exercise.ipynb": "exercises/SLUG.ipynb",
+    "exercise.ipynb": "exercises/masters/SLUG.ipynb",
     "wrong_answers.diff": "tests/wrong_answers/SLUG.diff",
     "facts.py": "book/facts/SLUG.py",
     "module.py": "utils/MODULE.py",

@@ -38,12 +38,22 @@ class PatchError(ValueError):
     """A wrong answer that cannot be made of the solution."""
 
 
+def sentences(text: str) -> dict[str, str]:
+    """What each wrong answer is told, or a part of it: {"exK: what": sentence}.
+
+    It stands under the section's head, after "= ".
+    """
+    found = re.findall(r"^@@ (.+)\n= (.+)$", text, re.MULTILINE)
+    return {head.strip(): said.strip() for head, said in found}
+
+
 def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
     """Sections "@@ exK: what is wrong" as (cell id, what is wrong, changes).
 
-    A change is (lines of the solution, lines in their place), and ends where the next
-    one takes lines away or at an empty line. A section that takes no lines away is a
-    whole cell, with one change (None, lines).
+    A line "= …" under the head is what the student is told, see `sentences`. A change
+    is (lines of the solution, lines in their place), and ends where the next one takes
+    lines away or at an empty line. A section that takes no lines away is a whole cell,
+    with one change (None, lines).
 
     Raises:
         PatchError: a line is neither a section's head nor begins with "-" or "+".
@@ -56,6 +66,8 @@ def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
                 raise PatchError(f"expected '@@ exK: what is wrong', got '{line}'")
             answers.append((found[1], found[2], []))
             begin = True
+        elif line.startswith("= ") and answers and not answers[-1][2]:
+            continue
         elif line[:1] in ("-", "+") and answers:
             changes = answers[-1][2]
             if begin or (line[0] == "-" and changes[-1][1]):
@@ -126,6 +138,7 @@ def test_a_wrong_answer_is_a_change_of_the_solution_or_a_whole_cell():
 to be read by nobody.
 
 @@ ex1: no change
+= what the student is told
 -    y = x
 -    return y
 +    return 0
@@ -136,6 +149,7 @@ to be read by nobody.
 +
 +c = 1
 """
+    assert sentences(text) == {"ex1: no change": "what the student is told"}
     change, whole = load_wrong_answers(text)
     assert change[:2] == ("ex1", "no change")
     want = "def f(x):\n    return 0\n\n\ndef g(x):"
@@ -335,6 +349,13 @@ def test_master_has_the_format(slug):
     assert exercises.check_master(read(slug)) == []
 
 
+@pytest.mark.parametrize("path", exercises.copies(), ids=lambda path: path.stem)
+def test_student_copies_are_current_and_hide_what_they_should(path):
+    assert path.read_text("utf-8") == exercises.copies()[path], "run make outputs"
+    copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    assert exercises.check_student(copied, read(path.stem)) == []
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     notebook = read(slug)
@@ -345,6 +366,9 @@ def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
         compile(source, f"{cell}: {what}", "exec")
     titles = [(cell, what) for cell, what, _ in answers]
     assert len(set(titles)) == len(titles), "two wrong answers have the same title"
+    said = sentences((WRONG / f"{slug}.diff").read_text(encoding="utf-8"))
+    silent = [f"{c}: {w}" for c, w in titles if f"{c}: {w}" not in said]
+    assert not silent, f"no '= sentence that the student gets' under: {silent}"
     tested = [name for name, most in full_marks(notebook).items() if most]
     count = [exercises.exercise_of(cell) for cell, _, _ in answers]
     few = [name for name in tested if count.count(name) < 3]
@@ -381,6 +405,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             why = {c: e for c, e in result.get("errors", {}).items() if exercise in c}
             complaints.append(f"wrong answers before {exercise} cost its points: {why}")
     last = last_cells(code(notebook), answers)
+    said = sentences((WRONG / f"{slug}.diff").read_text(encoding="utf-8"))
     for name, result in results.items():
         if "died" in result:
             complaints.append(f"'{name}' ends the process")
@@ -392,4 +417,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             elif exercise != mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
+        told = [e for c, e in result["errors"].items() if c.startswith(f"{mine}-test")]
+        if told and said.get(name, "") not in told[0]:
+            complaints.append(f"'{name}' is told: {told[0]!r}, not {said.get(name)!r}")
     assert not complaints, "\n".join(complaints)

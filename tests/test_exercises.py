@@ -31,6 +31,88 @@ def read(slug: str):
     return nbformat.read(path, as_version=nbformat.NO_CONVERT)
 
 
+# --- what a task says of itself, and the student copy
+
+
+def test_the_head_of_a_task_is_read():
+    head = "## 3 The layer (2 points)\n\n*In code and in words · 20 minutes · sections"
+    found = exercises.about(f"{head} 4.3, 4.4 and 5.1*\n\nWrite it.")
+    want = ("The layer", "In code and in words", 20, ("4.3", "4.4", "5.1"))
+    assert (found.title, found.kind, found.minutes, found.sections) == want
+    assert exercises.about(f"{head.replace('In code', 'At ease')} 4.3*\n\nGo.") is None
+    assert exercises.about("## 3 The layer (2 points)\n\nWrite it.") is None
+
+
+def small_master():
+    """A master with a task whose numbers may differ."""
+    sources = {
+        "title": "# Exercises 0: Small",
+        "setup": exercises.setup_cell(),
+        "ex1-text": "## 1 Twice (1 point)\n\nTwice {{height}}, or {{shape}}?",
+        "ex1-numbers": "height = 3  # or 4, 5\nshape = (1, 2)  # or (3, 4)\nfix = 7",
+        "ex1": "### BEGIN SOLUTION\ntwice = 2 * height\n### END SOLUTION",
+        "ex1-test": "assert twice > 0, 'no'\n### BEGIN HIDDEN TESTS\nassert twice == "
+        "2 * height, 'not twice'\n### END HIDDEN TESTS",
+        "ex1-hint-1": "Add.",
+        "ex1-why": "So.\n\n**Next:** thrice.",
+        "ex2-text": "## 2 Words (1 point)",
+    }
+    made = nbformat.v4.new_notebook()
+    for name, source in sources.items():
+        code = source.startswith(("#", "assert", "height")) and "text" not in name
+        code = code and name != "title"
+        new = nbformat.v4.new_code_cell if code else nbformat.v4.new_markdown_cell
+        made.cells.append(new(source, id=name))
+        if code:
+            marks = {"grade": "test" in name, "solution": name == "ex1"}
+            made.cells[-1].metadata["nbgrader"] = marks | {"grade_id": name}
+    made.cells[4].outputs = [nbformat.v4.new_output("stream", text="6")]
+    return made
+
+
+def test_a_student_copy():
+    copied = exercises.student_copy(small_master(), "00-small")
+    cells = {cell.id: cell.source for cell in copied.cells}
+    order = "title setup check ex1-text ex1-numbers ex1 ex1-test ex1-check ex2-text"
+    assert list(cells) == order.split()
+    assert cells["ex1-text"].endswith("Twice 3, or (1, 2)?")
+    assert cells["ex1-numbers"] == "height = 3\nshape = (1, 2)\nfix = 7"
+    assert cells["ex1"] == exercises.CODE_STUB
+    assert "HIDDEN" not in cells["ex1-test"]
+    assert cells["ex1-check"] == 'check("1")'
+    assert 'Exercises("00-small")' in cells["check"]
+    assert copied.cells[5].outputs == []
+    assert copied.metadata["exercise"] == "00-small"
+    bare = exercises.student_copy(small_master(), "00-small", checks="none")
+    assert [c.id for c in bare.cells] == [n for n in cells if "check" not in n]
+    visible = exercises.student_copy(small_master(), "00-small", checks="visible")
+    assert 'Exercises("00-small", hidden=False)' in visible.cells[2].source
+
+
+def test_numbers_of_ones_own():
+    master = small_master()
+    seen = set()
+    for student in map(str, range(40)):
+        varied = exercises.vary(master, student)
+        numbers = exercises.numbers_of(varied)["ex1"]
+        assert numbers == exercises.numbers_of(exercises.vary(master, student))["ex1"]
+        copied = exercises.student_copy(master, "00-small", student)
+        assert f"Twice {numbers['height']}, or" in copied.cells[3].source
+        assert copied.cells[4].source == varied.cells[3].source
+        assert copied.metadata["variant"] == student
+        seen.add((numbers["height"], numbers["shape"]))
+    assert seen == {(h, s) for h in (3, 4, 5) for s in ((1, 2), (3, 4))}
+    assert exercises.vary(master, "") == master == small_master()
+
+
+@pytest.mark.parametrize("line", ["height: 3", "height = x", "height = 3  # or 4,,5"])
+def test_numbers_that_cannot_be_read(line):
+    with pytest.raises(ValueError, match="expected 'name = value  # or value, value'"):
+        exercises.read_numbers(line)
+    with pytest.raises(ValueError, match="'{{width}}' has no value"):
+        exercises.rendered("of {{width}}", {"height": 3})
+
+
 # --- wrong answers
 
 

@@ -1,0 +1,362 @@
+"""The page of a chapter's exercises, made from their master.
+
+The document `exercises/NN-slug` is the student copy: that is what readers download. Its
+page shows more: under each task the hints, the solution with its outputs and the
+explanation, all of them folded. The search index passes by what is folded.
+"""
+
+import ast
+import functools
+import json
+import re
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from myst_parser.mdit_to_docutils.base import default_slugify
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+
+from book.tools import layout
+from book.tools.exercises import (
+    CODE_STUB,
+    SOLUTION,
+    TEXT_STUB,
+    cut,
+    exercise_of,
+    kind,
+    points,
+    student_source,
+)
+from book.tools.outputs import LANGUAGE_INFO
+
+FOLDER = "exercises/"
+HINTS = ("A hint", "One more", "A plan")
+WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
+INTRODUCTION = """\
+{tasks} on chapter {number}, [{chapter}](../chapters/{slug}.ipynb): {facts}.
+
+Try them in the notebook. **Open in Colab** starts it with nothing to install, **Download** \
+gives the same file to take along. There `check("3")` runs all tests of task 3 and says at \
+once what is wrong, or that it is right; `hint("3")` gives the next hint. On this page, hints \
+and solution stand folded under each task: try first, then unfold."""
+
+
+def plural(count: float, word: str) -> str:
+    """`count` and the word: "1 point", "2.5 points"."""
+    return f"{count:g} {word}" + "s" * (count != 1)
+
+
+def duration(minutes: int) -> str:
+    """Minutes as one says them: "1 hour 20 minutes"."""
+    hours, rest = divmod(minutes, 60)
+    parts = [plural(hours, "hour")] * (hours > 0) + [plural(rest, "minute")] * (
+        rest > 0
+    )
+    return " ".join(parts)
+
+
+# ------------------------------------------------------------ from the master to a page
+
+
+def defaults(cell) -> dict:
+    """The default value of each name of an `exK-numbers` cell."""
+    values = {}
+    for statement in ast.parse(cell.source).body:
+        values[statement.targets[0].id] = ast.literal_eval(statement.value)
+    return values
+
+
+def rendered(source: str, numbers: dict) -> str:
+    """`source` with each {{name}} replaced by its number.
+
+    Raises:
+        ValueError: a name that `numbers` does not have.
+    """
+
+    def number(match):
+        if match[1] not in numbers:
+            raise ValueError(f"{match[0]}: no such number in the cell exK-numbers")
+        return str(numbers[match[1]])
+
+    return re.sub(r"\{\{(\w+)\}\}", number, source)
+
+
+def chapter_path(number: int, root: Path) -> Path | None:
+    """The notebook of a chapter."""
+    return next(iter(sorted(root.glob(f"chapters/{number:02}-*.ipynb"))), None)
+
+
+@functools.cache
+def _sections(path: Path, _changed: int) -> dict[str, str]:
+    found = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for title in re.findall(r"(?m)^#{2,3} +(\d+\.\d+ .+?) *$", cell.source):
+                plain = re.sub(r"\$.*?\$|[`*]", "", title)
+                found[title.split()[0]] = default_slugify(plain)
+    return found
+
+
+def section_link(number: str, root: Path) -> str:
+    """A Markdown link to the section "4.2", wherever in the book that is.
+
+    Raises:
+        ValueError: no chapter has a heading that begins with this number.
+    """
+    path = chapter_path(int(number.split(".")[0]), root)
+    sections = _sections(path, path.stat().st_mtime_ns) if path else {}
+    if number not in sections:
+        where = path.relative_to(root) if path else f"chapters/{number.split('.')[0]}-…"
+        raise ValueError(f"no heading of {where} begins with {number}")
+    return f"[{number}](../chapters/{path.name}#{sections[number]})"
+
+
+def minutes(cells) -> int:
+    """What a task says about its time; 0 if it says nothing."""
+    found = re.search(r"(?m)^\*.*?(\d+) minutes?\b.*\*$", cells[0].source)
+    return int(found[1]) if found else 0
+
+
+def with_links(text: str, root: Path) -> str:
+    """The text of a task whose line of kind, time and sections leads to the sections."""
+    line = re.match(r"(## .+\n\s*)\*([^*\n]+ · [^*\n]+)\*(?=\n|$)", text)
+    if not line:
+        return text
+    facts = re.sub(r"\d+\.\d+", lambda n: section_link(n[0], root), line[2])
+    return f'{line[1]}<span class="facts">{facts}</span>{text[line.end() :]}'
+
+
+def given(cell):
+    """A locked cell: its code folded, and the fold says which names it defines."""
+    names = []
+    for statement in ast.parse(cell.source).body:
+        targets = getattr(statement, "targets", [statement])
+        for target in targets:
+            names += [
+                getattr(node, "name", "") or getattr(node, "id", "")
+                for node in getattr(target, "elts", [target])
+            ]
+    names = ", ".join(dict.fromkeys(filter(None, names)))
+    words = "the code that is given" + f": {names}" * bool(names)
+    prompts = {"code_prompt_show": f"Show {words}", "code_prompt_hide": f"Hide {words}"}
+    return new_code_cell(
+        cell.source,
+        id=cell.id,
+        outputs=cell.outputs,
+        metadata={"tags": ["hide-input"], "mystnb": prompts},
+    )
+
+
+def stub(cell):
+    """What a reader starts from, as a cell; None if that says nothing."""
+    source = student_source(cell).strip()
+    if source in ("", CODE_STUB, TEXT_STUB):
+        return None
+    if cell.cell_type == "code":
+        return new_code_cell(source, id=f"{cell.id}-stub")
+    return new_markdown_cell(source, id=f"{cell.id}-stub")
+
+
+def unmarked(source: str) -> str:
+    """A solution without the lines that mark it."""
+    lines = source.split("\n")
+    return "\n".join(
+        x for x in lines if not any(mark in x for mark in SOLUTION)
+    ).strip()
+
+
+def folded_hints(name: str, hints: list[str]):
+    """A Markdown cell with hints, each inside the fold of the one before."""
+    parts = []
+    for k, hint in enumerate(hints):
+        words = HINTS[0] if k == 0 else HINTS[2] if k == 2 else HINTS[1]
+        parts.append(f'<details class="fold hint"><summary>{words}</summary>')
+        parts.append(hint.strip())
+    parts += ["</details>"] * len(hints)
+    return new_markdown_cell("\n\n".join(parts), id=f"{name}-hints")
+
+
+def label(name: str, words: str):
+    return new_markdown_cell(f'<p class="label">{words}</p>', id=name)
+
+
+def task(name: str, cells: list, root: Path) -> list:
+    """The cells of one task on the page."""
+    numbers, hints, shown, solution, why = {}, [], [], [], None
+    for cell in cells:
+        what = kind(cell)
+        if cell.id == f"{name}-numbers":
+            numbers = defaults(cell)
+        elif what == "locked":
+            shown.append(given(cell) if cell.cell_type == "code" else cell)
+        elif what == "solution" and cell.cell_type == "code":
+            shown.append(stub(cell))
+            code = unmarked(cell.source)
+            solution.append(new_code_cell(code, id=cell.id, outputs=cell.outputs))
+        elif what in ("written", "solution"):
+            shown.append(stub(cell))
+            answer = cut(cell.source, SOLUTION)[1] or cell.source
+            solution.append(label(f"{cell.id}-label", "A model answer"))
+            solution.append(new_markdown_cell(answer.strip(), id=cell.id))
+        elif re.fullmatch(rf"{name}-hint-\d+", cell.id):
+            hints.append(cell.source)
+        elif cell.id == f"{name}-why":
+            why = new_markdown_cell(cell.source.strip(), id=cell.id)
+        elif what == "text":
+            shown.append(new_markdown_cell(with_links(cell.source, root), id=cell.id))
+    page = [cell for cell in shown if cell]
+    if hints:
+        page.append(folded_hints(name, hints))
+    opening = '<details class="fold solution"><summary>The solution</summary>'
+    page.append(new_markdown_cell(opening, id=f"{name}-open"))
+    page += solution
+    if why:
+        page += [label(f"{name}-why-label", "Why"), why]
+    page.append(new_markdown_cell("</details>", id=f"{name}-close"))
+    for cell in page:
+        if cell.cell_type == "markdown":
+            cell.source = rendered(cell.source, numbers)
+    return page
+
+
+def page(slug: str, root: Path = layout.ROOT) -> str:
+    """The notebook, as JSON, that is the page of a chapter's exercises.
+
+    Raises:
+        ValueError: there is no master or no chapter, or a task names a section or a
+            number that is not there.
+    """
+    path = root / f"exercises/masters/{slug}.ipynb"
+    if not path.exists():
+        raise ValueError(f"there is no {path.relative_to(root)} to make the page from")
+    master = nbformat.read(path, as_version=4)
+    chapter = layout.read_chapter(root / f"chapters/{slug}.ipynb")
+    tasks = {}
+    for cell in master.cells:
+        if name := exercise_of(cell.id):
+            tasks.setdefault(name, []).append(cell)
+    total = sum(sum(one.values()) for one in points(master).values())
+    facts, times = plural(total, "point"), [minutes(cells) for cells in tasks.values()]
+    if all(times):
+        facts += f", about {duration(sum(times))}"
+    count = len(tasks)
+    words = WORDS[count].capitalize() if count < len(WORDS) else str(count)
+    title = master.cells[0].source.split("\n")[0]
+    introduction = INTRODUCTION.format(
+        tasks=f"{words} task{'s' * (count != 1)}",
+        number=chapter.number,
+        chapter=chapter.title,
+        slug=slug,
+        facts=facts,
+    )
+    cells = [new_markdown_cell(f"{title}\n\n{introduction}", id="title")]
+    for name, own in tasks.items():
+        try:
+            cells += task(name, own, root)
+        except ValueError as error:
+            raise ValueError(f"{path.relative_to(root)}, {name}: {error}") from error
+    metadata = {
+        "kernelspec": master.metadata.kernelspec,
+        "language_info": LANGUAGE_INFO,
+    }
+    notebook = new_notebook(cells=cells, metadata=metadata)
+    return json.dumps(notebook)
+
+
+# ------------------------------------------------------------ in Sphinx
+
+
+class fold(nodes.General, nodes.Element):
+    """A <details> and what it hides. The search index, which walks, passes it by."""
+
+    def walk(self, visitor):
+        return False
+
+
+class FoldExercises(SphinxTransform):
+    """Gathers what stands between <details class="fold …"> and its end in a `fold`."""
+
+    default_priority = 860
+
+    def apply(self, **kwargs):
+        if not self.env.docname.startswith(FOLDER):
+            return
+        for section in list(self.document.findall(nodes.section)):
+            stack = [section]
+            for child in list(section.children):
+                mark = child.astext() if isinstance(child, nodes.raw) else ""
+                if mark.startswith('<details class="fold'):
+                    section.remove(child)
+                    stack[-1].append(one := fold())
+                    one.append(child)
+                    stack.append(one)
+                elif len(stack) > 1:
+                    section.remove(child)
+                    stack[-1].append(child)
+                    if mark.strip() == "</details>":
+                        stack.pop()
+            title = section[0][-1]
+            if isinstance(title, nodes.Text) and (
+                worth := re.search(r" (\([\d.]+ points?[^)]*\))$", title)
+            ):
+                title.parent.append(nodes.inline("", worth[1], classes=["points"]))
+                title.parent.replace(title, nodes.Text(title[: worth.start()] + " "))
+
+
+class UnderItsChapter(SphinxTransform):
+    """Moves the pages of exercises from the list of chapters to their chapters."""
+
+    default_priority = 101  # right after sphinx_external_toc's, at 100
+
+    def apply(self, **kwargs):
+        for toctree in self.document.findall(addnodes.toctree):
+            for key in ("entries", "includefiles"):
+                toctree[key] = [
+                    entry
+                    for entry in toctree[key]
+                    if not (entry if key == "includefiles" else entry[1]).startswith(
+                        FOLDER
+                    )
+                ]
+        folder, _, slug = self.env.docname.partition("/")
+        page = FOLDER + slug
+        if folder != "chapters" or page not in self.env.found_docs:
+            return
+        toctree = addnodes.toctree(
+            parent=self.env.docname,
+            entries=[("Exercises", page)],
+            includefiles=[page],
+            maxdepth=-1,
+            caption=None,
+            rawcaption="",
+            glob=False,
+            hidden=True,
+            includehidden=False,
+            numbered=0,
+            titlesonly=True,
+        )
+        self.document.children[-1].append(toctree)
+
+
+def read(app, docname: str) -> str | None:
+    """The source of the page if `docname` is one of exercises.
+
+    Raises:
+        ValueError: see `page`.
+    """
+    if not docname.startswith(FOLDER):
+        return None
+    slug = docname.removeprefix(FOLDER)
+    root = Path(app.srcdir)
+    master = root / f"exercises/masters/{slug}.ipynb"
+    for path in (master, *root.glob("chapters/*.ipynb")):
+        app.env.note_dependency(str(path))
+    return page(slug, root)
+
+
+def setup(app):
+    app.add_node(fold, html=(lambda self, node: None, lambda self, node: None))
+    app.add_transform(FoldExercises)
+    app.add_transform(UnderItsChapter)

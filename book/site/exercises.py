@@ -13,7 +13,6 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
-from myst_parser.mdit_to_docutils.base import default_slugify
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
@@ -37,10 +36,11 @@ WORDS = "no one two three four five six seven eight nine ten eleven twelve".spli
 INTRODUCTION = """\
 {tasks} on chapter {number}, [{chapter}](../chapters/{slug}.ipynb): {facts}.
 
-Try them in the notebook. **Open in Colab** starts it with nothing to install, **Download** \
-gives the same file to take along. There `check("3")` runs all tests of task 3 and says at \
-once what is wrong, or that it is right; `hint("3")` gives the next hint. On this page, hints \
-and solution stand folded under each task: try first, then unfold."""
+Try them in the notebook. **Open in Colab** starts it with nothing to install;
+**Download** gives the same file to take along. There `check("3")` runs all tests of
+task 3 and says at once what is wrong, or that it is right; `hint("3")` gives the next
+hint. On this page, hints and solution stand folded under each task: try first, then
+unfold."""
 
 
 def plural(count: float, word: str) -> str:
@@ -94,8 +94,8 @@ def _sections(path: Path, _changed: int) -> dict[str, str]:
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             for title in re.findall(r"(?m)^#{2,3} +(\d+\.\d+ .+?) *$", cell.source):
-                plain = re.sub(r"\$.*?\$|[`*]", "", title)
-                found[title.split()[0]] = default_slugify(plain)
+                plain = re.sub(r"\$.*?\$|[^\w\- ]", "", title.lower())
+                found[title.split()[0]] = plain.replace(" ", "-")
     return found
 
 
@@ -120,7 +120,7 @@ def minutes(cells) -> int:
 
 
 def with_links(text: str, root: Path) -> str:
-    """The text of a task whose line of kind, time and sections leads to the sections."""
+    """The text of a task; its line of kind, time and sections leads to these."""
     line = re.match(r"(## .+\n\s*)\*([^*\n]+ · [^*\n]+)\*(?=\n|$)", text)
     if not line:
         return text
@@ -356,7 +356,13 @@ def read(app, docname: str) -> str | None:
     return page(slug, root)
 
 
+def with_new_exercises(app, env, added, changed, removed):
+    """The chapters to read again because their exercises have come."""
+    return [f"chapters/{n.removeprefix(FOLDER)}" for n in added if n.startswith(FOLDER)]
+
+
 def setup(app):
     app.add_node(fold, html=(lambda self, node: None, lambda self, node: None))
     app.add_transform(FoldExercises)
     app.add_transform(UnderItsChapter)
+    app.connect("env-get-outdated", with_new_exercises)

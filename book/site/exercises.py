@@ -268,11 +268,8 @@ def page(slug: str, root: Path = layout.ROOT) -> str:
 # ------------------------------------------------------------ in Sphinx
 
 
-class fold(nodes.General, nodes.Element):
-    """A <details> and what it hides. The search index, which walks, passes it by."""
-
-    def walk(self, visitor):
-        return False
+class fold(nodes.comment):
+    """A <details> and what it hides: for Sphinx's search a comment, to be passed by."""
 
 
 class FoldExercises(SphinxTransform):

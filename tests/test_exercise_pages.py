@@ -181,12 +181,12 @@ def test_a_master_may_say_less(root):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("2.3", "2.4", "no heading of chapters/02-two.ipynb begins with 2.4"),
-        ("2.3", "3.1", "no heading of chapters/3-… begins with 3.1"),
+        ("2.3", "2.4", "no heading of chapter 2 begins with 2.4"),
+        ("2.3", "3.1", "no heading of chapter 3 begins with 3.1"),
         (
             "{{height}}",
             "{{width}}",
-            "{{width}}: no such number in the cell exK-numbers",
+            "'{{width}}' has no value in the task's numbers",
         ),
     ],
 )

@@ -22,10 +22,13 @@ from book.tools.exercises import (
     CODE_STUB,
     SOLUTION,
     TEXT_STUB,
+    about,
     cut,
     exercise_of,
     kind,
+    numbers_of,
     points,
+    rendered,
     student_source,
 )
 from book.tools.outputs import LANGUAGE_INFO
@@ -51,41 +54,12 @@ def plural(count: float, word: str) -> str:
 def duration(minutes: int) -> str:
     """Minutes as one says them: "1 hour 20 minutes"."""
     hours, rest = divmod(minutes, 60)
-    parts = [plural(hours, "hour")] * (hours > 0) + [plural(rest, "minute")] * (
-        rest > 0
-    )
+    parts = [plural(hours, "hour")] if hours else []
+    parts += [plural(rest, "minute")] if rest else []
     return " ".join(parts)
 
 
 # ------------------------------------------------------------ from the master to a page
-
-
-def defaults(cell) -> dict:
-    """The default value of each name of an `exK-numbers` cell."""
-    values = {}
-    for statement in ast.parse(cell.source).body:
-        values[statement.targets[0].id] = ast.literal_eval(statement.value)
-    return values
-
-
-def rendered(source: str, numbers: dict) -> str:
-    """`source` with each {{name}} replaced by its number.
-
-    Raises:
-        ValueError: a name that `numbers` does not have.
-    """
-
-    def number(match):
-        if match[1] not in numbers:
-            raise ValueError(f"{match[0]}: no such number in the cell exK-numbers")
-        return str(numbers[match[1]])
-
-    return re.sub(r"\{\{(\w+)\}\}", number, source)
-
-
-def chapter_path(number: int, root: Path) -> Path | None:
-    """The notebook of a chapter."""
-    return next(iter(sorted(root.glob(f"chapters/{number:02}-*.ipynb"))), None)
 
 
 @functools.cache
@@ -105,27 +79,21 @@ def section_link(number: str, root: Path) -> str:
     Raises:
         ValueError: no chapter has a heading that begins with this number.
     """
-    path = chapter_path(int(number.split(".")[0]), root)
-    sections = _sections(path, path.stat().st_mtime_ns) if path else {}
-    if number not in sections:
-        where = path.relative_to(root) if path else f"chapters/{number.split('.')[0]}-…"
-        raise ValueError(f"no heading of {where} begins with {number}")
-    return f"[{number}](../chapters/{path.name}#{sections[number]})"
-
-
-def minutes(cells) -> int:
-    """What a task says about its time; 0 if it says nothing."""
-    found = re.search(r"(?m)^\*.*?(\d+) minutes?\b.*\*$", cells[0].source)
-    return int(found[1]) if found else 0
+    chapter = int(number.split(".")[0])
+    for path in root.glob(f"chapters/{chapter:02}-*.ipynb"):
+        sections = _sections(path, path.stat().st_mtime_ns)
+        if number in sections:
+            return f"[{number}](../chapters/{path.name}#{sections[number]})"
+    raise ValueError(f"no heading of chapter {chapter} begins with {number}")
 
 
 def with_links(text: str, root: Path) -> str:
     """The text of a task; its line of kind, time and sections leads to these."""
-    line = re.match(r"(## .+\n\s*)\*([^*\n]+ · [^*\n]+)\*(?=\n|$)", text)
-    if not line:
+    if about(text) is None:
         return text
-    facts = re.sub(r"\d+\.\d+", lambda n: section_link(n[0], root), line[2])
-    return f'{line[1]}<span class="facts">{facts}</span>{text[line.end() :]}'
+    head, facts, rest = text.split("\n\n", 2)
+    facts = re.sub(r"\d+\.\d+", lambda n: section_link(n[0], root), facts.strip("*"))
+    return f'{head}\n\n<span class="facts">{facts}</span>\n\n{rest}'
 
 
 def given(cell):
@@ -162,9 +130,8 @@ def stub(cell):
 def unmarked(source: str) -> str:
     """A solution without the lines that mark it."""
     lines = source.split("\n")
-    return "\n".join(
-        x for x in lines if not any(mark in x for mark in SOLUTION)
-    ).strip()
+    kept = [line for line in lines if not any(mark in line for mark in SOLUTION)]
+    return "\n".join(kept).strip()
 
 
 def folded_hints(name: str, hints: list[str]):
@@ -182,39 +149,35 @@ def label(name: str, words: str):
     return new_markdown_cell(f'<p class="label">{words}</p>', id=name)
 
 
-def task(name: str, cells: list, root: Path) -> list:
+def task(name: str, cells: list, numbers: dict, root: Path) -> list:
     """The cells of one task on the page."""
-    numbers, hints, shown, solution, why = {}, [], [], [], None
+    shown, hints, solution, why = [], [], [], []
     for cell in cells:
         what = kind(cell)
-        if cell.id == f"{name}-numbers":
-            numbers = defaults(cell)
+        if what == "text":
+            shown.append(new_markdown_cell(with_links(cell.source, root), id=cell.id))
         elif what == "locked":
-            shown.append(given(cell) if cell.cell_type == "code" else cell)
-        elif what == "solution" and cell.cell_type == "code":
+            shown.append(given(cell))
+        elif what == "solution":
             shown.append(stub(cell))
             code = unmarked(cell.source)
             solution.append(new_code_cell(code, id=cell.id, outputs=cell.outputs))
-        elif what in ("written", "solution"):
+        elif what == "written":
             shown.append(stub(cell))
             answer = cut(cell.source, SOLUTION)[1] or cell.source
             solution.append(label(f"{cell.id}-label", "A model answer"))
             solution.append(new_markdown_cell(answer.strip(), id=cell.id))
-        elif re.fullmatch(rf"{name}-hint-\d+", cell.id):
+        elif what == "hint":
             hints.append(cell.source)
-        elif cell.id == f"{name}-why":
-            why = new_markdown_cell(cell.source.strip(), id=cell.id)
-        elif what == "text":
-            shown.append(new_markdown_cell(with_links(cell.source, root), id=cell.id))
+        elif what == "why":
+            why.append(label(f"{cell.id}-label", "Why"))
+            why.append(new_markdown_cell(cell.source, id=cell.id))
     page = [cell for cell in shown if cell]
     if hints:
         page.append(folded_hints(name, hints))
     opening = '<details class="fold solution"><summary>The solution</summary>'
     page.append(new_markdown_cell(opening, id=f"{name}-open"))
-    page += solution
-    if why:
-        page += [label(f"{name}-why-label", "Why"), why]
-    page.append(new_markdown_cell("</details>", id=f"{name}-close"))
+    page += [*solution, *why, new_markdown_cell("</details>", id=f"{name}-close")]
     for cell in page:
         if cell.cell_type == "markdown":
             cell.source = rendered(cell.source, numbers)
@@ -238,9 +201,10 @@ def page(slug: str, root: Path = layout.ROOT) -> str:
         if name := exercise_of(cell.id):
             tasks.setdefault(name, []).append(cell)
     total = sum(sum(one.values()) for one in points(master).values())
-    facts, times = plural(total, "point"), [minutes(cells) for cells in tasks.values()]
-    if all(times):
-        facts += f", about {duration(sum(times))}"
+    facts = plural(total, "point")
+    heads = [about(cells[0].source) for cells in tasks.values()]
+    if all(heads):
+        facts += f", about {duration(sum(head.minutes for head in heads))}"
     count = len(tasks)
     words = WORDS[count].capitalize() if count < len(WORDS) else str(count)
     title = master.cells[0].source.split("\n")[0]
@@ -252,17 +216,17 @@ def page(slug: str, root: Path = layout.ROOT) -> str:
         facts=facts,
     )
     cells = [new_markdown_cell(f"{title}\n\n{introduction}", id="title")]
+    numbers = numbers_of(master)
     for name, own in tasks.items():
         try:
-            cells += task(name, own, root)
+            cells += task(name, own, numbers.get(name, {}), root)
         except ValueError as error:
             raise ValueError(f"{path.relative_to(root)}, {name}: {error}") from error
     metadata = {
         "kernelspec": master.metadata.kernelspec,
         "language_info": LANGUAGE_INFO,
     }
-    notebook = new_notebook(cells=cells, metadata=metadata)
-    return json.dumps(notebook)
+    return json.dumps(new_notebook(cells=cells, metadata=metadata))
 
 
 # ------------------------------------------------------------ in Sphinx
@@ -309,14 +273,9 @@ class UnderItsChapter(SphinxTransform):
 
     def apply(self, **kwargs):
         for toctree in self.document.findall(addnodes.toctree):
-            for key in ("entries", "includefiles"):
-                toctree[key] = [
-                    entry
-                    for entry in toctree[key]
-                    if not (entry if key == "includefiles" else entry[1]).startswith(
-                        FOLDER
-                    )
-                ]
+            names = [n for n in toctree["includefiles"] if not n.startswith(FOLDER)]
+            toctree["includefiles"] = names
+            toctree["entries"] = [e for e in toctree["entries"] if e[1] in names]
         folder, _, slug = self.env.docname.partition("/")
         page = FOLDER + slug
         if folder != "chapters" or page not in self.env.found_docs:

@@ -275,7 +275,8 @@ class UnderItsChapter(SphinxTransform):
         for toctree in self.document.findall(addnodes.toctree):
             names = [n for n in toctree["includefiles"] if not n.startswith(FOLDER)]
             toctree["includefiles"] = names
-            toctree["entries"] = [e for e in toctree["entries"] if e[1] in names]
+            entries = [e for e in toctree["entries"] if not e[1].startswith(FOLDER)]
+            toctree["entries"] = entries
         folder, _, slug = self.env.docname.partition("/")
         page = FOLDER + slug
         if folder != "chapters" or page not in self.env.found_docs:

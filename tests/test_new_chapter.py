@@ -82,6 +82,10 @@ def test_the_site_has_it(copy):
     run([builder, "build", ".", "-n", "-W", "--keep-going", "-q"], copy)
     page = copy / f"_build/html/chapters/{SLUG}.html"
     assert "Twice a number" in page.read_text(encoding="utf-8")
+    page = copy / f"_build/html/exercises/{SLUG}.html"
+    text = page.read_text(encoding="utf-8")
+    assert "4 points, about 10 minutes" in text
+    assert text.count("<summary>A hint</summary>") == 4
     home = (copy / "_build/html/book/intro.html").read_text(encoding="utf-8")
     assert home.count(f"chapters/{SLUG}.html") >= 2, "in the navigation and the table"
     assert "Does it stand at once?" in home

@@ -19,13 +19,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from book.tools import layout, outputs
+from book.tools import address, layout, outputs
 
 ROOT = layout.ROOT
 CHAPTERS = {chapter.slug: chapter for chapter in layout.chapters()}
 LONGEST_LINE = 78  # characters of code, so that a cell reads well on a phone
 LONGEST_CELL = 30  # lines of code
 CLOSING = ["Summary", "Read next", "Exercises"]
+COLAB = address.forms(layout.repository())[1]
 OPENING = ["**You will learn**", "**You need**", "**Time**"]
 TAGS = {
     "hide-cell",
@@ -519,8 +520,10 @@ def opens_and_closes_like_every_chapter(notebook, book):
     if closing != CLOSING:
         yield f"the last sections are {closing}, not {CLOSING}"
     last = notebook.cells[-1].source
-    if f"exercises/{book.path.name}" not in last:
-        yield f"the last cell does not name exercises/{book.path.name}"
+    exercises = f"exercises/{book.path.name}"
+    for link in (f"../{exercises}", f"{COLAB}/blob/main/{exercises}"):
+        if f"]({link})" not in last:
+            yield f"the last cell has no link to {link}"
 
 
 def metadata_is_plain(notebook, book):
@@ -634,7 +637,9 @@ def good():
         new_markdown_cell("### Part\n\n[here](#place)", id="part"),
         new_code_cell("explore()", id="explorer", outputs=[widget]),
         new_markdown_cell(
-            f"## Summary\n\n## Read next\n\n## Exercises\n\n`exercises/{SLUG}.ipynb`",
+            "## Summary\n\n## Read next\n\n## Exercises\n\n"
+            f"[They](../exercises/{SLUG}.ipynb), "
+            f"[on Colab]({COLAB}/blob/main/exercises/{SLUG}.ipynb)",
             id="end",
         ),
     ]
@@ -656,6 +661,8 @@ def place(tmp_path, monkeypatch):
     module.MadeUpExplorer = object
     monkeypatch.setitem(sys.modules, "utils.explorers.made_up", module)
     (tmp_path / "chapters").mkdir()
+    (tmp_path / "exercises").mkdir()
+    (tmp_path / f"exercises/{SLUG}.ipynb").write_text("{}")
     (tmp_path / "chapters/other.md").write_text('<a id="here"></a> Text.')
     (tmp_path / "chapters/dot.png").write_bytes(b"")
     made_up = Book(tmp_path / f"chapters/{SLUG}.ipynb", SETUP)
@@ -851,7 +858,7 @@ BAD = [
     (
         opens_and_closes_like_every_chapter,
         cell(-1, source="## Summary\n## Read next\n## Exercises"),
-        "does not name",
+        f"no link to {COLAB}",
     ),
     (metadata_is_plain, metadata(kernelspec={"name": "venv"}), "kernelspec"),
     (metadata_is_plain, metadata(language_info={"version": "3.11"}), "version"),

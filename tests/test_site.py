@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -18,7 +19,9 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from sphinx.search.en import SearchEnglish
 
+from book.tools import exercises as masters
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,14 +35,15 @@ PHONE = {
 
 
 def entries() -> list[str]:
-    """The pages of the table of contents, in order."""
+    """The pages of the table of contents, in order; exercises follow their chapter."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     found = [toc["root"]]
     for part in toc["parts"]:
         for entry in part["chapters"]:
             if "glob" in entry:
-                for path in sorted(ROOT.glob(f"{entry['glob']}.ipynb")):
+                for path in ROOT.glob(f"{entry['glob']}.ipynb"):
                     found.append(path.relative_to(ROOT).with_suffix("").as_posix())
+                found[1:] = sorted(found[1:], key=lambda name: name.split("/")[::-1])
             else:
                 found.append(entry["file"])
     return found
@@ -47,8 +51,10 @@ def entries() -> list[str]:
 
 PAGES = entries()
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
+EXERCISES = [name for name in PAGES if name.startswith("exercises/")]
 every_page = pytest.mark.parametrize("name", PAGES)
 every_chapter = pytest.mark.parametrize("name", CHAPTERS)
+every_exercise = pytest.mark.parametrize("name", EXERCISES)
 
 
 def notebook(name):
@@ -110,7 +116,8 @@ def test_page_is_there(built, name):
     assert 40 <= len(description["content"]) <= 160
     assert page.html.find("link", rel="icon")
     navigation = page.html.find(id="book-nav")
-    assert len(navigation.find_all("a")) == len(PAGES)
+    listed = len(PAGES) - len(EXERCISES) + (name in CHAPTERS + EXERCISES)
+    assert len(navigation.find_all("a")) == listed
     assert navigation.find("a", class_="current"), "the list does not show the page"
 
 
@@ -169,8 +176,9 @@ def test_chapter_has_all_outputs(built, name):
                 assert letters(text) in shown, f"an output of cell {cell.id} is missing"
 
 
-@every_chapter
-def test_chapter_can_be_taken_along(built, site, name):
+@pytest.mark.parametrize("name", CHAPTERS + EXERCISES)
+def test_notebook_can_be_taken_along(built, name):
+    """Of the exercises, that is the student copy."""
     page = built(name)
     links = [a["href"] for a in page.html.select(".actions a")]
     colab, download, source = links
@@ -224,6 +232,91 @@ def test_links_lead_somewhere(built, site, name):
         if anchor:
             other = built(path.relative_to(site).with_suffix("").as_posix())
             assert anchor in other.ids, f"{link}: there is no such place"
+
+
+@pytest.mark.parametrize(("name", "follower"), list(pairwise(PAGES)))
+def test_pages_follow_each_other(built, name, follower):
+    link = built(name).html.find("link", rel="next")["href"]
+    assert (built(name).path.parent / link).resolve() == built(follower).path
+
+
+@every_chapter
+def test_exercises_are_reached_from_their_chapter(built, name):
+    page, exercises = built(name), built(name.replace("chapters/", "exercises/"))
+    assert exercises.path.is_file()
+    for place in (
+        page.html.find(id="book-nav"),
+        page.html.article.find(id="exercises"),
+    ):
+        links = {
+            (page.path.parent / a["href"]).resolve() for a in place("a", href=True)
+        }
+        assert exercises.path in links
+    current = exercises.html.select("#book-nav .current > a")
+    assert [a.get_text() for a in current][1:] == ["Exercises"]
+
+
+def lines(text):
+    return {line.strip() for line in text.split("\n") if len(line.strip()) > 20}
+
+
+def parted(page):
+    """The text of a page's article outside its folds, and inside."""
+    article = BeautifulSoup(str(page.html.article), "html.parser")
+    folds = [fold.extract() for fold in article.select(".fold") if fold.find("summary")]
+    for part in [article, *folds]:
+        for node in part.select(".headerlink, .katex, svg, img"):
+            node.decompose()
+    return article.get_text(), "\n".join(fold.get_text() for fold in folds)
+
+
+@every_exercise
+def test_solutions_are_folded(built, name):
+    """Each task has its solution, closed; tests are not on the page."""
+    master = nbformat.read(
+        ROOT / f"{name.replace('/', '/masters/')}.ipynb", as_version=4
+    )
+    tasks = masters.points(master)
+    folds = built(name).html.article.select("section > section > details.solution")
+    assert len(folds) == len(tasks)
+    assert not built(name).html.select(".fold[open]")
+    open_text, folded_text = map(lines, parted(built(name)))
+    given = lines("\n".join(map(masters.student_source, master.cells)))
+    for cell in master.cells:
+        if masters.kind(cell) == "solution" and cell.cell_type == "code":
+            secret = lines(masters.cut(cell.source, masters.SOLUTION)[1])
+            assert secret <= folded_text
+            assert not (secret - given) & open_text
+        if masters.kind(cell) == "test":
+            asserts = {x for x in lines(cell.source) if x.startswith("assert ")}
+            assert not asserts & (open_text | folded_text)
+
+
+@pytest.fixture(scope="module")
+def index(site):
+    """What the search knows: word → names of pages."""
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    found = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    names, table = found["docnames"], {}
+    for terms in (found["terms"], found["titleterms"]):
+        for word, places in terms.items():
+            places = places if isinstance(places, list) else [places]
+            table.setdefault(word, set()).update(names[k] for k in places)
+    return table
+
+
+@every_exercise
+def test_search_knows_no_solution(built, index, name):
+    language = SearchEnglish({})
+    open_text, folded_text = parted(built(name))
+    formulas = " ".join(cell.source for cell in notebook(name).cells)
+    shown, folded = (
+        {language.stem(word.lower()) for word in language.split(text)}
+        for text in (open_text + formulas, folded_text)
+    )
+    assert len(folded - shown) > 20
+    assert sum(name in index.get(word, ()) for word in shown) > 50
+    assert [word for word in folded - shown if name in index.get(word, ())] == []
 
 
 def test_front_door_leads_in(site):
@@ -516,6 +609,21 @@ def test_from_a_folder(browser, site, name):
     context.close()
 
 
+def test_solutions_unfold_without_scripts(browser, address):
+    """And paper shows what is unfolded, nothing else."""
+    context = browser.new_context(java_script_enabled=False, **PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{EXERCISES[0]}.html")
+    folds = page.locator(".solution")
+    assert not folds.first.locator("pre").first.is_visible()
+    folds.first.locator("summary").first.click()
+    assert folds.first.locator("pre").first.is_visible()
+    page.emulate_media(media="print")
+    assert folds.first.locator("pre").first.is_visible()
+    assert not folds.nth(1).is_visible()
+    context.close()
+
+
 def test_failing_explorer_leaves_its_still(browser, address):
     """One that cannot start does not take the others with it."""
     context = browser.new_context(**WIDE)
@@ -587,6 +695,13 @@ def test_search_finds(browser, address):
     link.click()
     page.wait_for_load_state()
     assert "perceptron" in page.locator("article").inner_text().lower()
+    page.go_back()
+    text = page.evaluate(
+        "(url) => fetch(url).then((r) => r.text()).then((t) => Search.htmlToText(t))",
+        f"{address}{EXERCISES[0]}.html",
+    )
+    assert "Try them in the notebook" in text
+    assert "The solution" not in text, "an excerpt might show it"
     assert visit.foreign == visit.errors == []
     context.close()
 

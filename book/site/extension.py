@@ -1,4 +1,4 @@
-"""The book's Sphinx extension: its theme, formulas, figures and explorers.
+"""The book's Sphinx extension: its theme, formulas, figures, explorers and exercises.
 
 Sphinx loads it as `book.site.extension` (see _config.yml). The pages it writes ask no
 other host for anything and carry no script but the book's own.
@@ -15,7 +15,7 @@ from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from book.site import figures, formulas, notebooks
+from book.site import exercises, figures, formulas, notebooks
 from book.tools import vendor
 
 LOGGER = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ def read_source(app, docname, source):
         return
     address = f"{up(docname)}/{FIGURES}"
     try:
+        source[0] = exercises.read(app, docname) or source[0]
         source[0], files = notebooks.prepare(source[0], address)
     except ValueError as error:
         raise ExtensionError(f"{docname}: {error}") from error
@@ -208,6 +209,7 @@ def forget(app, env, docname):
 
 def setup(app):
     app.add_transform(AnchorsOfHtml)
+    exercises.setup(app)
     app.add_html_theme("book", str(HERE / "theme"))
     app.add_html_math_renderer(
         "katex",

@@ -18,22 +18,24 @@ END = "<!-- end of chapters -->"
 
 
 def in_readme(root: Path) -> str:
-    """Number, title and a link to Colab."""
+    """Number and title, and where chapter and exercises run on Colab."""
     colab = address.forms(layout.repository(root))[1]
-    rows = ["| | Chapter | Run it on Colab |", "| --- | --- | --- |"]
+    rows = ["| | Chapter | On Colab |", "| --- | --- | --- |"]
     for chapter in layout.chapters(root):
         file = f"chapters/{chapter.slug}.ipynb"
-        link = f"[open]({colab}/blob/main/{file})"
-        rows.append(f"| {chapter.number} | [{chapter.title}]({file}) | {link} |")
+        links = f"[chapter]({colab}/blob/main/{file}), "
+        links += f"[exercises]({colab}/blob/main/exercises/{chapter.slug}.ipynb)"
+        rows.append(f"| {chapter.number} | [{chapter.title}]({file}) | {links} |")
     return "\n".join(rows)
 
 
 def in_intro(root: Path) -> str:
-    """Number, title and the question."""
+    """Number, title with the exercises under it, and the question."""
     rows = ["| No. | Chapter | The question it answers |", "| --- | --- | --- |"]
     for chapter in layout.chapters(root):
-        link = f"[{chapter.title}](../chapters/{chapter.slug}.ipynb)"
-        rows.append(f"| {chapter.number} | {link} | {chapter.question} |")
+        links = f"[{chapter.title}](../chapters/{chapter.slug}.ipynb)<br>"
+        links += f"<small>[Exercises](../exercises/{chapter.slug}.ipynb)</small>"
+        rows.append(f"| {chapter.number} | {links} | {chapter.question} |")
     return "\n".join(rows)
 
 

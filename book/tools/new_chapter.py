@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.tools import layout  # noqa: E402
+from book.tools import address, layout  # noqa: E402
 
 FILES = {
     "chapter.ipynb": "chapters/SLUG.ipynb",
@@ -35,7 +35,7 @@ FILES = {
 def fill(text: str, words: dict[str, str]) -> str:
     """`text` with the words in capitals replaced."""
     return re.sub(
-        r"\b(SLUG|NUMBER)\b|MODULE|CLASS|CHAPTER|QUESTION",
+        r"\b(SLUG|NUMBER|COLAB)\b|MODULE|CLASS|CHAPTER|QUESTION",
         lambda found: words[found[0]],
         text,
     )
@@ -63,6 +63,7 @@ def new_chapter(
         "CLASS": "".join(part.capitalize() for part in module.split("_")),
         "CHAPTER": title,
         "QUESTION": question,
+        "COLAB": address.forms(layout.repository(root))[1],
     }
     paths = {name: root / fill(place, words) for name, place in FILES.items()}
     for path in paths.values():

@@ -127,7 +127,7 @@ def test_hints_come_one_by_one(master):
 def test_what_is_forbidden_is_found_through_other_functions(master, capsys):
     source = "import numpy as np\ndef dot(x):\n    return np.dot(x, 2)\n"
     checked(answer(f"{source}def unit(x):\n    return dot(x)", rate=1))
-    assert "`np.dot` does what this task asks you to write" in capsys.readouterr().out
+    assert "this task is to be done without `np.dot`" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,17 @@ def test_what_is_forbidden_is_found_through_other_functions(master, capsys):
     ],
 )
 def test_forbidden_names_are_found(source):
-    test = "# forbidden: torch.conv2d, np.convolve\nassert x, 'x'"
-    assert "`np.convolve` does" in forbidden(test, ["x = (", source])
+    test = "# forbidden: torch.conv2d, np.convolve, .backward\nassert x, 'x'"
+    assert "without `np.convolve`" in forbidden(test, ["x = (", source])
     assert forbidden("assert x, 'x'", [source]) == ""
     assert forbidden(test, ["def convolve(x):\n    return convolve(x[1:])"]) == ""
+
+
+def test_a_method_is_found_at_any_object():
+    test = "# forbidden: .backward\nassert x, 'x'"
+    said = "this task is to be done without `backward`"
+    assert forbidden(test, ["net(x).sum().backward()"]) == said
+    assert forbidden(test, ["backward(x)"]) == ""
 
 
 def test_the_usual_short_names_are_known():

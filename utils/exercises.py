@@ -202,9 +202,9 @@ def _names(source: str) -> set[str]:
 def forbidden(test: str, answers: list[str]) -> str:
     """What is wrong if answers use what a line of their test, a comment, forbids.
 
-    The line is "# forbidden: torch.conv2d, np.convolve". A name is found through
-    aliases of imports ("from torch.nn import functional as G"), and its last part as an
-    attribute of anything that is not a plain name.
+    The line is "# forbidden: torch.conv2d, .backward". A name is found through aliases
+    of imports ("from torch.nn import functional as G"); one that begins with a dot is
+    that of a method, of whatever object.
     """
     lines = FORBIDDEN.findall(test)
     banned = {name.strip() for line in lines for name in line.split(",")}
@@ -216,7 +216,7 @@ def forbidden(test: str, answers: list[str]) -> str:
         except SyntaxError:
             continue
         for name in sorted(banned & used(tree)):
-            return f"`{name}` does what this task asks you to write: do without it."
+            return f"this task is to be done without `{name.lstrip('.')}`"
     return ""
 
 
@@ -239,6 +239,8 @@ def used(tree: ast.AST) -> set[str]:
                 found.add(f"{node.module}.{name.name}")
     for node in ast.walk(tree):
         parts = []
+        if isinstance(node, ast.Attribute):
+            found.add(f".{node.attr}")
         while isinstance(node, ast.Attribute):
             parts.insert(0, node.attr)
             node = node.value

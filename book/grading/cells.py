@@ -76,11 +76,13 @@ def read_notebook(data: bytes):
     for old in raw["cells"]:
         if not isinstance(old, dict):
             continue
-        make = {
-            "code": nbformat.v4.new_code_cell,
-            "markdown": nbformat.v4.new_markdown_cell,
-        }.get(old.get("cell_type"), nbformat.v4.new_raw_cell)
-        cell = make(text_of(old.get("source")))
+        cell_type = old.get("cell_type")
+        if cell_type not in ("code", "markdown"):
+            cell_type = "raw"
+        cell = nbformat.from_dict({"cell_type": cell_type, "metadata": {}, "id": ""})
+        cell.source = text_of(old.get("source"))
+        if cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
         cell.metadata["was"] = names_of(old)
         if cell.cell_type == "markdown" and (pictures := attachments(old)):
             cell.attachments = nbformat.from_dict(pictures)
@@ -541,6 +543,8 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
             continue
         for other in before.get(name, []) if name not in placed else []:
             put(other)
+        if name in placed:
+            continue
         pictures = {}
         for j in extra.get(name, [index]):
             pictures |= found.cells[j].get("attachments", {})

@@ -35,6 +35,7 @@ table { border-collapse: collapse; } td, th { padding: .2rem .7rem; text-align: 
 .score td:nth-child(n+2) { text-align: right; }
 .own, pre, .code { overflow-x: auto; contain: content; }
 .own { padding-left: 1rem; border-left: 3px solid #b9c4d0; }
+.own h1, .own h2, .own h3 { font-size: 1.1em; }
 .own table, .own td, .own th { border: 1px solid #bbb; }
 .code { background: #f6f6f6; padding: .1rem .7rem; } .code pre { margin: .4rem 0; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -235,6 +236,8 @@ def page(notebook, master, run: dict, job: dict) -> str:
         what = kind(original) if original is not None else "text"
         task = exercise_of(name) if original is not None else ""
         parts = []
+        if name == "setup":
+            continue
         if task and task not in seen:
             seen.add(task)
             parts.append(f'<div id="{task}"></div>')

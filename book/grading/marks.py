@@ -143,6 +143,11 @@ class Mark:
     wrong: str = ""  # what is wrong with the points, if anything
     used: bool = field(default=False, compare=False)
 
+    def shown(self) -> list[str]:
+        """What of it the student sees; empty if nothing."""
+        found = [self.row[name] for name in ("points", "comment")]
+        return [*found, self.row["version"]] if any(found) else []
+
 
 def version_of(text: str) -> str:
     """The fingerprint of an answer; white space does not count."""
@@ -211,7 +216,8 @@ def settle(mark: Mark, version: str, most: float) -> tuple[float | None, str]:
         old = row["state"] if row["state"].startswith("changed") else ""
         return None, old
     if row["version"] and row["version"] != version:
-        was = f"{row['points']} of {row['max'] or '?'}"
+        was = row["points"] if mark.points is None else number(mark.points)
+        was = f"{was} of {row['max'] or '?'}"
         return None, f"changed since marked ({was}): mark it again"
     if wrong:
         return None, wrong

@@ -207,6 +207,8 @@ def spellings(name: str) -> set[str]:
     """How platforms write a name: in both orders, without spaces and commas."""
     words = re.split(r"[\s,，]+", key_of(name).strip())
     first = squashed(name)
+    if re.fullmatch(r"[\u3400-\u9fff]{2,4}", first):  # 李雷 has no space to turn at
+        words = list(first)
     turned = {squashed("".join(words[k:] + words[:k])) for k in range(len(words))}
     return {first, *turned} - {""}
 

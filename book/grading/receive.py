@@ -279,13 +279,14 @@ class Tree:
 
     def __init__(self, notebooks: list[Found], slugs: list[str], known: Callable):
         self.slugs, self.known = slugs, known
-        self.folders, self.files, self.entries = {}, {}, {}
+        self.folders, self.files, self.entries, self.below = {}, {}, {}, {}
         for one in notebooks:
             *path, last = one.parts
             for k, part in enumerate(path):
                 if stem(part) not in slugs:
                     self.folders.setdefault(tuple(path[:k]), set()).add(part)
                 self.entries.setdefault(tuple(path[:k]), set()).add(part)
+                self.below.setdefault(tuple(path[: k + 1]), set()).add(tuple(path))
             self.files.setdefault(tuple(path), set()).add(label_of(last, slugs)[0])
             self.entries.setdefault(tuple(path), set()).add(last)
 
@@ -307,7 +308,7 @@ class Tree:
         if not name or re.fullmatch(f"(?i){SECTION}", name):
             return bool(files or folders)
         alone = len(self.entries.get(path[:-1], ())) == 1
-        return alone and len(path) == 1 and max(len(folders), len(files)) >= 2
+        return alone and len(self.below.get(path, ())) + len(files) >= 2
 
     def student(self, parts: tuple) -> str:
         """Whose a file is, by the folders that hold it, else by its own name."""
@@ -377,7 +378,9 @@ def named(one: Found, senders: dict) -> list[Sender]:
 
 
 def guess(tree: Tree, one: Found) -> Sender:
-    label = tree.student(one.parts)
+    last = re.sub(r"\.[A-Za-z][A-Za-z0-9]{0,4}$", "", one.parts[-1])
+    parts = one.parts if is_notebook(one) else (*one.parts[:-1], last)
+    label = tree.student(parts)
     late = any(re.search(r"(?<![^\W_])LATE(?![^\W_])", part) for part in one.parts)
     return Sender("", label, [], late=late)
 

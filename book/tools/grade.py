@@ -127,13 +127,14 @@ def take_in(one, slugs: list[str], copies: dict, masters: dict) -> None:
 def lay_out(one, stamps: dict, settings: dict, again: bool) -> None:
     """Make the folder in which `one` is graded, unless it is there from before."""
     limits = {name: settings[name] for name in ("timeout", "total", "memory")}
-    content = nbformat.writes(one.notebook)
+    content = [(c.id, c.cell_type, c.source) for c in one.notebook.cells]
+    content += [c.get("attachments") for c in one.notebook.cells]
     key = fingerprint(receive.id_of(one), one.slug, content, stamps[one.slug], limits)
     one.folder = WORK / "graded" / key
     if read_json(one.folder / "run.json") and not again:
         return
     shutil.rmtree(one.folder, ignore_errors=True)
-    write(one.folder / "submitted.ipynb", content)
+    write(one.folder / "submitted.ipynb", nbformat.writes(one.notebook))
 
 
 def read_json(path: Path) -> dict:
@@ -150,7 +151,9 @@ def read_json(path: Path) -> dict:
 def version(one, cell: str) -> str:
     """The fingerprint of what a mark was given for."""
     if cell in one.answers:
-        return tables.version_of(one.answers[cell])
+        found = [c for c in one.notebook.cells if c.id == cell and "attachments" in c]
+        pictures = json.dumps([c.attachments for c in found], sort_keys=True)
+        return tables.version_of(one.answers[cell] + (pictures if found else ""))
     code = [c.source for c in one.notebook.cells if c.cell_type == "code"]
     return tables.version_of("\n".join(code))
 
@@ -295,7 +298,7 @@ def paper_of(one, masters: dict, hidden: bool) -> dict:
         "marks": one.marks,
     }
     looks = digest(GRADING / "feedback.py", Path(__file__))
-    marks = {cell: mark.row for cell, mark in one.marks.items()}
+    marks = {cell: mark.shown() for cell, mark in one.marks.items() if mark.shown()}
     paper["key"] = fingerprint(paper | {"marks": marks}, masters[one.slug], looks)
     return paper
 
@@ -315,6 +318,10 @@ def take(one, master, paper: dict) -> bool:
 
 def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
+    if todo:
+        from book.grading import feedback  # noqa: F401, once for all processes
+
+        runner()
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()
     longest = 2 * settings["total"] + PAGE_SECONDS  # seconds; it stops itself before

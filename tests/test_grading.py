@@ -1081,6 +1081,7 @@ def test_a_roster_gives_rows_and_imports(course):
     assert (rows["007"]["status"], rows["007"]["total"]) == ("nothing handed in", "0")
     assert "nothing handed in, 00-small: Ann B" in said
     assert "not in the roster: stranger" in said
+    assert "maximum is 14" not in said
     done = table(course.out / "import" / "00-small-moodle.csv")
     assert [row["Grade"] for row in done] == ["", "6"]
     box = course.out / "import" / "00-small-moodle-feedback.zip"

@@ -16,6 +16,7 @@ import nbformat
 from book.tools.exercises import TEXT_STUB, exercise_of, kind
 
 MOST_CELLS = 5_000
+LONGEST = 500_000  # characters of code that is looked into
 MOST_ATTACHED = 30 * 2**20  # characters of the pictures in one cell
 NOT_OURS = re.compile(r"^ex\d+-(hint-\d+|why|check)$")
 
@@ -159,6 +160,8 @@ def given(cell) -> bool:
 def defined(source: str) -> set[str]:
     """The names that code defines at its top level; none if it is no Python."""
     found = set()
+    if len(source) > LONGEST:
+        return found
     try:
         body = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -182,7 +185,7 @@ def is_prose(cell) -> bool:
     source = cell.source.strip()
     if cell.cell_type != "code":
         return bool(source)
-    if not source or source[0] in "%!":
+    if not source or source[0] in "%!" or len(source) > LONGEST:
         return False
     try:
         return not ast.parse(source).body  # nothing but comments

@@ -282,7 +282,8 @@ def page(notebook, master, run: dict, job: dict) -> str:
         f'<div class="score"><p><strong>{headline(grades)}</strong></p>'
         f"{score_table(grades, master)}{listed(job['notes'])}</div>"
     )
-    return frame(job["title"], top + "\n".join(body))
+    whole = frame(job["title"], top + "\n".join(body))
+    return whole.encode("utf-8", "replace").decode("utf-8")
 
 
 def listed(notes: list[str]) -> str:

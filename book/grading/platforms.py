@@ -3,6 +3,7 @@
 Each pattern names where it was read. Nothing here opens a submission.
 """
 
+import functools
 import os
 import re
 import unicodedata
@@ -32,11 +33,13 @@ def printable(character: str) -> str:
     return "" if unicodedata.category(character) == "Cf" else character
 
 
+@functools.cache
 def key_of(name: str) -> str:
     """What two spellings of the same name share."""
     return " ".join(shown(name).casefold().split())
 
 
+@functools.cache
 def squashed(name: str) -> str:
     """A name without case, order marks and spaces: Canvas writes names like that."""
     return "".join(c for c in key_of(name) if c.isalnum())
@@ -203,6 +206,7 @@ class Roster:
         return None
 
 
+@functools.cache
 def spellings(name: str) -> set[str]:
     """How platforms write a name: in both orders, without spaces and commas."""
     words = re.split(r"[\s,，]+", key_of(name).strip())
@@ -284,6 +288,18 @@ def read_roster(path: Path) -> Roster:
 
 
 # --- the tables that platforms import
+
+
+def maximum_of(roster: Roster) -> float | None:
+    """The points that Moodle's worksheet allows at most, if it says so."""
+    lower = [name.strip().casefold() for name in roster.head]
+    column = lower.index("maximum grade") if "maximum grade" in lower else -1
+    for row in roster.rows if column >= 0 else []:
+        try:
+            return float(row[column].replace(",", "."))
+        except ValueError:
+            continue
+    return None
 
 
 def write_imports(folder: Path, slug: str, most: float, done: list, roster) -> list:

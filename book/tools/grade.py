@@ -24,6 +24,7 @@ import resource
 import shutil
 import sys
 import time
+import warnings
 import zipfile
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -478,13 +479,14 @@ def write_grades(report: Report) -> None:
 
 def write_written(report: Report) -> int:
     """Write `written.csv`; the number of answers that wait."""
-    rows, count = [], 0
+    rows, count, done = [], 0, set()
     for one in report.found:
         task_names = task_titles(report.masters[one.slug]) if one.slug else {}
         for cell, grade in one.grades.items():
             mark = one.marks.get(cell)
             if not (grade["waiting"] or mark):
                 continue
+            done.add(id(mark))
             count += grade["waiting"]
             answer = tables.in_table(one.answers.get(cell, ""))
             worth = mark.row["points"] if mark and not changed(grade) else ""
@@ -495,9 +497,10 @@ def write_written(report: Report) -> int:
             row = [receive.id_of(one), receive.name_of(one), one.slug]
             row += [task_names.get(exercise_of(cell), ""), cell, grade["max"], worth]
             rows.append([*row, comment, state, answer, version(one, cell)])
-    for mark in report.rows:  # whom nothing here belongs to, and what nobody used
-        if not mark.used:
-            mark.row["state"] = mark.row["state"] or "not in this folder"
+    for mark in report.rows:  # whose owner is not here, or not graded yet
+        if id(mark) not in done:
+            if not mark.used:
+                mark.row["state"] = mark.row["state"] or "not in this folder"
             rows.append([mark.row[name] for name in tables.MARKS])
     tables.write_table(report.chosen.out / "written.csv", [tables.MARKS, *rows])
     return count
@@ -538,6 +541,12 @@ def write_for_import(report: Report) -> list[str]:
         if open_:
             said.append(f"import/{slug}*: {open_} are left out until they are marked.")
         platforms.write_imports(folder, slug, most, done, report.roster)
+        limit = platforms.maximum_of(report.roster) if report.roster else None
+        if limit is not None and limit < most:
+            said.append(
+                f"The worksheet's maximum is {number(limit)}, {slug} has {number(most)}: "
+                "Moodle skips what is above. Set it in the assignment."
+            )
         for name in ("moodle", "canvas"):
             pages = [one for one in mine if one.sender.platform == name]
             pages = [one for one in pages if one.sender.prefix]
@@ -617,6 +626,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 
 def main(arguments: list[str]) -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")
+    warnings.simplefilter("ignore")  # what Python thinks of students' code
     chosen = options(arguments)
     roster = None
     if chosen.roster:

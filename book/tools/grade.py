@@ -544,8 +544,8 @@ def write_for_import(report: Report) -> list[str]:
         limit = platforms.maximum_of(report.roster) if report.roster else None
         if limit is not None and limit < most:
             said.append(
-                f"The worksheet's maximum is {number(limit)}, {slug} has {number(most)}: "
-                "Moodle skips what is above. Set it in the assignment."
+                f"The worksheet's maximum is {number(limit)}, {slug} has "
+                f"{number(most)} points: Moodle skips what is above. Set it there."
             )
         for name in ("moodle", "canvas"):
             pages = [one for one in mine if one.sender.platform == name]

@@ -33,7 +33,7 @@ test: environment grading browser ## run every test
 check: environment ## the quick loop: style, rules, facts and the fast tests
 	@$(run_tests) -q -m "not slow" tests
 
-outputs: environment ## execute all chapters and write their outputs back
+outputs: environment ## execute all notebooks and write their outputs back
 	@$(python) book/tools/outputs.py
 
 facts: environment ## show the numbers that the text states, with their values

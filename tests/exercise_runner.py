@@ -17,7 +17,7 @@ Where a variant first differs from it, the process is forked and the child goes 
 the variant's cells: what comes before is not run again, and no variant sees another's
 traces. One that has a last cell is done as soon as it fails a test, see `try_one`.
 
-A test cell passes as in nbgrader: no exception, nothing on stderr. The result of a
+A test cell passes as in `check` of utils/exercises.py: no exception. The result of a
 variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
 stderr], "seconds": {id: processor time}}; a variant whose process died has "died".
 """
@@ -66,11 +66,18 @@ def execute(source: str, name: str, namespace: dict) -> None:
         namespace["_"] = value
 
 
-def run_cell(source: str, name: str, namespace: dict, seconds: float) -> str:
-    """The error that running `source` gives; "" if none."""
+def run_cell(
+    source: str, name: str, namespace: dict, seconds: float, test=False
+) -> str:
+    """The error that running `source` gives, or what is wrong by a test; "" if none."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
+        if test:  # as `check` does it, in a copy of the namespace
+            from utils.exercises import run_tests
+
+            problem, points = run_tests([(source, 1)], namespace)
+            return "" if points else problem or "it failed without a message"
         execute(source, name, namespace)
     except (Exception, SystemExit, KeyboardInterrupt, TimeOut) as error:
         return f"{type(error).__name__}: {error}"
@@ -123,13 +130,11 @@ class Walk:
         name = cell["id"]
         source = answers.get(name, cell["source"])
         start, before = time.process_time(), os.fstat(2).st_size
-        error = run_cell(source, name, self.namespace, self.limit)
+        error = run_cell(source, name, self.namespace, self.limit, cell["test"])
         self.seconds[name] = time.process_time() - start
         sys.stderr.flush()
         if os.fstat(2).st_size > before:
             self.noisy.append(name)
-            if cell["test"] and not error:
-                error = "stderr: the test printed there, nbgrader gives no points then"
         if error:
             self.errors[name] = error
         elif cell["test"]:

@@ -31,6 +31,88 @@ def read(slug: str):
     return nbformat.read(path, as_version=nbformat.NO_CONVERT)
 
 
+# --- what a task says of itself, and the student copy
+
+
+def test_the_head_of_a_task_is_read():
+    head = "## 3 The layer (2 points)\n\n*In code and in words · 20 minutes · sections"
+    found = exercises.about(f"{head} 4.3, 4.4 and 5.1*\n\nWrite it.")
+    want = ("The layer", "In code and in words", 20, ("4.3", "4.4", "5.1"))
+    assert (found.title, found.kind, found.minutes, found.sections) == want
+    assert exercises.about(f"{head.replace('In code', 'At ease')} 4.3*\n\nGo.") is None
+    assert exercises.about("## 3 The layer (2 points)\n\nWrite it.") is None
+
+
+def small_master():
+    """A master with a task whose numbers may differ."""
+    sources = {
+        "title": "# Exercises 0: Small",
+        "setup": exercises.setup_cell(),
+        "ex1-text": "## 1 Twice (1 point)\n\nTwice {{height}}, or {{shape}}?",
+        "ex1-numbers": "height = 3  # or 4, 5\nshape = (1, 2)  # or (3, 4)\nfix = 7",
+        "ex1": "### BEGIN SOLUTION\ntwice = 2 * height\n### END SOLUTION",
+        "ex1-test": "assert twice > 0, 'no'\n### BEGIN HIDDEN TESTS\nassert twice == "
+        "2 * height, 'not twice'\n### END HIDDEN TESTS",
+        "ex1-hint-1": "Add.",
+        "ex1-why": "So.\n\n**Next:** thrice.",
+        "ex2-text": "## 2 Words (1 point)",
+    }
+    made = nbformat.v4.new_notebook()
+    for name, source in sources.items():
+        code = source.startswith(("#", "assert", "height")) and "text" not in name
+        code = code and name != "title"
+        new = nbformat.v4.new_code_cell if code else nbformat.v4.new_markdown_cell
+        made.cells.append(new(source, id=name))
+        if code:
+            marks = {"grade": "test" in name, "solution": name == "ex1"}
+            made.cells[-1].metadata["nbgrader"] = marks | {"grade_id": name}
+    made.cells[4].outputs = [nbformat.v4.new_output("stream", text="6")]
+    return made
+
+
+def test_a_student_copy():
+    copied = exercises.student_copy(small_master(), "00-small")
+    cells = {cell.id: cell.source for cell in copied.cells}
+    order = "title setup check ex1-text ex1-numbers ex1 ex1-test ex1-check ex2-text"
+    assert list(cells) == order.split()
+    assert cells["ex1-text"].endswith("Twice 3, or (1, 2)?")
+    assert cells["ex1-numbers"] == "height = 3\nshape = (1, 2)\nfix = 7"
+    assert cells["ex1"] == exercises.CODE_STUB
+    assert "HIDDEN" not in cells["ex1-test"]
+    assert cells["ex1-check"] == 'check("1")'
+    assert 'Exercises("00-small")' in cells["check"]
+    assert copied.cells[5].outputs == []
+    assert copied.metadata["exercise"] == "00-small"
+    bare = exercises.student_copy(small_master(), "00-small", checks="none")
+    assert [c.id for c in bare.cells] == [n for n in cells if "check" not in n]
+    visible = exercises.student_copy(small_master(), "00-small", checks="visible")
+    assert 'Exercises("00-small", hidden=False)' in visible.cells[2].source
+
+
+def test_numbers_of_ones_own():
+    master = small_master()
+    seen = set()
+    for student in map(str, range(40)):
+        varied = exercises.vary(master, student)
+        numbers = exercises.numbers_of(varied)["ex1"]
+        assert numbers == exercises.numbers_of(exercises.vary(master, student))["ex1"]
+        copied = exercises.student_copy(master, "00-small", student)
+        assert f"Twice {numbers['height']}, or" in copied.cells[3].source
+        assert copied.cells[4].source == varied.cells[3].source
+        assert copied.metadata["variant"] == student
+        seen.add((numbers["height"], numbers["shape"]))
+    assert seen == {(h, s) for h in (3, 4, 5) for s in ((1, 2), (3, 4))}
+    assert exercises.vary(master, "") == master == small_master()
+
+
+@pytest.mark.parametrize("line", ["height: 3", "height = x", "height = 3  # or 4,,5"])
+def test_numbers_that_cannot_be_read(line):
+    with pytest.raises(ValueError, match="expected 'name = value  # or value, value'"):
+        exercises.read_numbers(line)
+    with pytest.raises(ValueError, match="'{{width}}' has no value"):
+        exercises.rendered("of {{width}}", {"height": 3})
+
+
 # --- wrong answers
 
 
@@ -38,12 +120,22 @@ class PatchError(ValueError):
     """A wrong answer that cannot be made of the solution."""
 
 
+def sentences(text: str) -> dict[str, str]:
+    """What each wrong answer is told, or a part of it: {"exK: what": sentence}.
+
+    It stands under the section's head, after "= ".
+    """
+    found = re.findall(r"^@@ (.+)\n= (.+)$", text, re.MULTILINE)
+    return {head.strip(): said.strip() for head, said in found}
+
+
 def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
     """Sections "@@ exK: what is wrong" as (cell id, what is wrong, changes).
 
-    A change is (lines of the solution, lines in their place), and ends where the next
-    one takes lines away or at an empty line. A section that takes no lines away is a
-    whole cell, with one change (None, lines).
+    A line "= …" under the head is what the student is told, see `sentences`. A change
+    is (lines of the solution, lines in their place), and ends where the next one takes
+    lines away or at an empty line. A section that takes no lines away is a whole cell,
+    with one change (None, lines).
 
     Raises:
         PatchError: a line is neither a section's head nor begins with "-" or "+".
@@ -56,6 +148,8 @@ def load_wrong_answers(text: str) -> list[tuple[str, str, list]]:
                 raise PatchError(f"expected '@@ exK: what is wrong', got '{line}'")
             answers.append((found[1], found[2], []))
             begin = True
+        elif line.startswith("= ") and answers and not answers[-1][2]:
+            continue
         elif line[:1] in ("-", "+") and answers:
             changes = answers[-1][2]
             if begin or (line[0] == "-" and changes[-1][1]):
@@ -126,6 +220,7 @@ def test_a_wrong_answer_is_a_change_of_the_solution_or_a_whole_cell():
 to be read by nobody.
 
 @@ ex1: no change
+= what the student is told
 -    y = x
 -    return y
 +    return 0
@@ -136,6 +231,7 @@ to be read by nobody.
 +
 +c = 1
 """
+    assert sentences(text) == {"ex1: no change": "what the student is told"}
     change, whole = load_wrong_answers(text)
     assert change[:2] == ("ex1", "no change")
     want = "def f(x):\n    return 0\n\n\ndef g(x):"
@@ -335,6 +431,13 @@ def test_master_has_the_format(slug):
     assert exercises.check_master(read(slug)) == []
 
 
+@pytest.mark.parametrize("path", exercises.copies(), ids=lambda path: path.stem)
+def test_student_copies_are_current_and_hide_what_they_should(path):
+    assert path.read_text("utf-8") == exercises.copies()[path], "run make outputs"
+    copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    assert exercises.check_student(copied, read(path.stem)) == []
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
     notebook = read(slug)
@@ -345,6 +448,9 @@ def test_there_are_three_wrong_answers_for_each_graded_exercise(slug):
         compile(source, f"{cell}: {what}", "exec")
     titles = [(cell, what) for cell, what, _ in answers]
     assert len(set(titles)) == len(titles), "two wrong answers have the same title"
+    said = sentences((WRONG / f"{slug}.diff").read_text(encoding="utf-8"))
+    silent = [f"{c}: {w}" for c, w in titles if f"{c}: {w}" not in said]
+    assert not silent, f"no '= sentence that the student gets' under: {silent}"
     tested = [name for name, most in full_marks(notebook).items() if most]
     count = [exercises.exercise_of(cell) for cell, _, _ in answers]
     few = [name for name in tested if count.count(name) < 3]
@@ -381,6 +487,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             why = {c: e for c, e in result.get("errors", {}).items() if exercise in c}
             complaints.append(f"wrong answers before {exercise} cost its points: {why}")
     last = last_cells(code(notebook), answers)
+    said = sentences((WRONG / f"{slug}.diff").read_text(encoding="utf-8"))
     for name, result in results.items():
         if "died" in result:
             complaints.append(f"'{name}' ends the process")
@@ -392,4 +499,7 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             elif exercise != mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
+        told = [e for c, e in result["errors"].items() if c.startswith(f"{mine}-test")]
+        if told and said.get(name, "") not in told[0]:
+            complaints.append(f"'{name}' is told: {told[0]!r}, not {said.get(name)!r}")
     assert not complaints, "\n".join(complaints)

@@ -57,6 +57,7 @@ def test_layout(name):
 def test_one_slug_names_all_parts_of_a_chapter(chapter):
     parts = [
         f"chapters/{chapter.slug}.ipynb",
+        f"exercises/{chapter.slug}.ipynb",
         f"exercises/masters/{chapter.slug}.ipynb",
         f"tests/wrong_answers/{chapter.slug}.diff",
         f"book/facts/{chapter.slug}.py",
@@ -163,7 +164,7 @@ def test_modules_import_only_what_comes_before(path):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.slug)
 def test_notebooks_import_only_what_comes_before(chapter):
-    for folder in ("chapters", "exercises"):
+    for folder in ("chapters", "exercises/masters"):
         path = ROOT / folder / f"{chapter.slug}.ipynb"
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":

@@ -52,7 +52,8 @@ def copy(tmp_path_factory):
     git(folder, "commit", "--quiet", "--message=The book")
     tools = folder / "book/tools"
     run([sys.executable, tools / "new_chapter.py", SLUG, "made_up", *ASKED], folder)
-    run([sys.executable, tools / "outputs.py", f"chapters/{SLUG}.ipynb"], folder)
+    new = [f"chapters/{SLUG}.ipynb", f"exercises/masters/{SLUG}.ipynb"]
+    run([sys.executable, tools / "outputs.py", *new], folder)
     return folder
 
 
@@ -60,7 +61,8 @@ def test_no_shared_line_is_touched(copy):
     changed = git(copy, "status", "--porcelain", "--untracked-files=all").splitlines()
     assert {line[3:] for line in changed if line[:2] == " M"} == GENERATED
     added = {line[3:] for line in changed if line[:2] == "??"}
-    assert len(added) == len(changed) - len(GENERATED) == len(new_chapter.FILES)
+    assert f"exercises/{SLUG}.ipynb" in added, "the student copy, by make outputs"
+    assert len(added) == len(changed) - len(GENERATED) == len(new_chapter.FILES) + 1
 
 
 def test_it_passes_every_test_as_it_is(copy):

@@ -47,7 +47,8 @@ class Book:
         self.path = path
         self.setup = setup
         self.chapter = CHAPTERS.get(path.stem)
-        self.is_exercise = path.parent.name == "exercises"
+        self.is_exercise = "exercises" in path.parts
+        self.is_student_copy = path.parent.name == "exercises"
         self.course = course()
         self.shown_before = shown_before(path)
 
@@ -196,9 +197,9 @@ def gpu_only_where_it_helps(notebook, book):
 
 def outputs_are_committed(notebook, book):
     counts = [cell.execution_count for cell in code(notebook)]
-    if book.is_exercise:
+    if book.is_student_copy:
         if any(counts) or shown(notebook):
-            yield "a master has no outputs: clear them"
+            yield "a student copy has no outputs: make outputs"
     elif counts != list(range(1, len(counts) + 1)):
         yield f"not executed from top to bottom: counts are {counts}: make outputs"
 
@@ -530,8 +531,8 @@ def metadata_is_plain(notebook, book):
     if "version" in notebook.metadata.get("language_info", {}):
         yield "language_info names a Python version"
     allowed = {"kernelspec", "language_info", "accelerator", "colab"}
-    if not book.is_exercise:
-        allowed.add("book")
+    allowed |= {"exercise"} if book.is_student_copy else set()
+    allowed |= set() if book.is_exercise else {"book"}
     if more := set(notebook.metadata) - allowed:
         yield f"metadata not needed: {sorted(more)}"
     for cell in notebook.cells:
@@ -575,7 +576,7 @@ NOTEBOOKS = sorted([*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("exercises/**/*.i
 
 def test_every_chapter_has_its_notebooks():
     found = {str(path.relative_to(ROOT)) for path in NOTEBOOKS}
-    folders = ("chapters", "exercises/masters")
+    folders = ("chapters", "exercises", "exercises/masters")
     assert found == {
         f"{folder}/{slug}.ipynb" for slug in CHAPTERS for folder in folders
     }
@@ -914,10 +915,10 @@ def test_an_exercise_asks_for_a_gpu_only_if_its_chapter_does(place):
     assert "does without" in complaints(gpu_only_where_it_helps, notebook, place)[0]
 
 
-def test_a_master_has_no_outputs(place):
-    place.is_exercise = True
+def test_a_student_copy_has_no_outputs(place):
+    place.is_exercise = place.is_student_copy = True
     notebook = good()
-    assert "clear them" in complaints(outputs_are_committed, notebook, place)[0]
+    assert "has no outputs" in complaints(outputs_are_committed, notebook, place)[0]
     for one in code(notebook):
         one.update(execution_count=None, outputs=[])
     assert complaints(outputs_are_committed, notebook, place) == []

@@ -1,7 +1,7 @@
 """Student copies and the solutions edition of the exercises: `make exercises`.
 
-The masters in `exercises/masters/` are notebooks in nbgrader's format, with solutions and
-hidden tests. Two copies of each are written:
+The masters in `exercises/masters/` are notebooks in nbgrader's format, with solutions,
+hidden tests and hints. Two copies of each are written:
 
 - `_build/exercises/student/NN-slug.ipynb`: to hand out, no solutions, no hidden tests;
 - `_build/exercises/solutions/NN-slug.ipynb`: everything, executed, with its outputs.
@@ -13,6 +13,8 @@ the interpreter that called this script.
 import argparse
 import ast
 import contextlib
+import copy
+import functools
 import hashlib
 import importlib.util
 import json
@@ -22,6 +24,7 @@ import re
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -48,15 +51,21 @@ LINE = 78  # characters, so that a cell can be read on a phone
 
 
 def kind(cell) -> str:
-    """What `cell` is for: "solution", "test", "written", "locked" or "text"."""
+    """What `cell` is for.
+
+    "solution", "test", "written", "numbers", "locked", "hint", "why" or "text".
+    """
     marks = cell.metadata.get("nbgrader")
     if not marks:
-        return "text"
+        aside = re.search(r"^ex\d+-(hint|why)(?:-\d+)?$", cell.get("id", ""))
+        return aside[1] if aside else "text"
     if marks.get("grade") and marks.get("solution"):
         return "written"
     if marks.get("grade"):
         return "test"
-    return "solution" if marks.get("solution") else "locked"
+    if marks.get("solution"):
+        return "solution"
+    return "numbers" if cell.get("id", "").endswith("-numbers") else "locked"
 
 
 def exercise_of(grade_id: str) -> str:
@@ -99,6 +108,199 @@ def student_source(cell) -> str:
     return cut(cell.source, SOLUTION, stub)[0]
 
 
+@dataclass(frozen=True)
+class About:
+    """The head of a task: its title, and "*In code · 20 minutes · section 4.3*"."""
+
+    title: str
+    kind: str
+    minutes: int
+    sections: tuple[str, ...]
+
+
+KINDS = ("By hand", "In code", "Experiment", "In words")
+ABOUT = re.compile(
+    r"## \d+ (?P<title>.+) \(\d+ points?\)\n\n"
+    r"\*(?P<kind>[^·*]+) · (?P<minutes>\d+) minutes · "
+    r"sections? (?P<sections>[\d.]+(?:(?:, | and )[\d.]+)*)\*\n\n"
+)
+
+
+def about(source: str) -> About | None:
+    """The head of a task's text, read; None if it is not as it should be."""
+    found = ABOUT.match(source)
+    if not found:
+        return None
+    kinds = found["kind"].split(" and ")
+    first = {word.lower(): word for word in KINDS}
+    if kinds[0] not in KINDS or not all(word.lower() in first for word in kinds):
+        return None
+    sections = tuple(re.findall(r"\d+\.\d+", found["sections"]))
+    return About(found["title"], found["kind"], int(found["minutes"]), sections)
+
+
+# --- numbers that may differ from student to student
+
+
+def read_numbers(source: str) -> dict[str, list]:
+    """The lines "name = value  # or value, value" of a cell: {name: [values]}.
+
+    Raises:
+        ValueError: a line is of another form.
+    """
+    table = {}
+    for line in filter(str.strip, source.split("\n")):
+        found = re.fullmatch(r"([A-Za-z]\w*) = (.+?)(?:  # or (.+))?", line)
+        try:
+            first = ast.literal_eval(found[2])
+            others = ast.literal_eval(f"[{found[3] or ''}]")
+        except (TypeError, ValueError, SyntaxError):
+            raise ValueError(
+                f"expected 'name = value  # or value, value', got '{line}'"
+            ) from None
+        table[found[1]] = [first, *others]
+    return table
+
+
+def numbers_of(notebook) -> dict[str, dict]:
+    """The numbers of each task as they stand: {"ex1": {"height": 48}}."""
+    return {
+        exercise_of(cell.id): {
+            name: values[0] for name, values in read_numbers(cell.source).items()
+        }
+        for cell in notebook.cells
+        if kind(cell) == "numbers"
+    }
+
+
+def rendered(source: str, numbers: dict) -> str:
+    """A task's text with its numbers: "{{height}}" becomes "48".
+
+    Raises:
+        ValueError: a number has no value.
+    """
+
+    def value(found) -> str:
+        if found[1] not in numbers:
+            raise ValueError(f"'{found[0]}' has no value in the task's numbers")
+        return str(numbers[found[1]])
+
+    return re.sub(r"\{\{(\w+)\}\}", value, source)
+
+
+def vary(master, student: str):
+    """A copy of `master` with the numbers of a student; as they stand if that is "".
+
+    Each number is chosen by the student, the notebook and its name, and nothing else.
+    """
+    master = copy.deepcopy(master)
+    salt = master.cells[0].source.split("\n")[0]
+    for cell in master.cells if student else ():
+        if kind(cell) != "numbers":
+            continue
+        lines = []
+        for name, values in read_numbers(cell.source).items():
+            text = f"{salt}|{student}|{cell.id}|{name}"
+            chosen = int(hashlib.sha256(text.encode()).hexdigest(), 16) % len(values)
+            lines.append(f"{name} = {values[chosen]!r}")
+        cell.source = "\n".join(lines)
+    return master
+
+
+# --- the student copy
+
+CHECKS = ("all", "visible", "none")
+TOOLS = (
+    '`check("1")` tests your answers to task 1, on more cases than you see here, and '
+    'says what is wrong; `hint("1")` gives a hint, and another each time.'
+)
+
+
+def student_copy(master, slug: str, student: str = "", checks: str = "all"):
+    """What a student gets of a master: no solution, hidden test, hint or output.
+
+    Args:
+        slug: the notebook's name.
+        student: whose numbers it has; "" for those that stand in the master.
+        checks: what `check` runs in it: "all" tests or the "visible" ones; "none":
+            there is no such cell.
+    """
+    master = vary(master, student)
+    numbers = numbers_of(master)
+    made = nbformat.v4.new_notebook(metadata=copy.deepcopy(master.metadata))
+    made.nbformat_minor = 5
+    made.metadata["exercise"] = slug  # tells the grader which assignment this is
+    if student:
+        made.metadata["variant"] = student
+
+    def add_check(task: str) -> None:
+        tested = any(
+            kind(c) == "test" and exercise_of(c.id) == task for c in master.cells
+        )
+        if tested and checks != "none":
+            made.cells.append(tool(f"{task}-check", f'check("{task[2:]}")'))
+
+    task = ""
+    for cell in master.cells:
+        if (mine := exercise_of(cell.id)) != task and mine:
+            add_check(task)
+            task = mine
+        if kind(cell) in ("hint", "why"):
+            continue
+        new = copy.deepcopy(cell)
+        new.source = student_source(cell)
+        new.metadata.pop("tags", None)
+        if kind(cell) == "numbers":
+            values = read_numbers(cell.source).items()
+            new.source = "\n".join(f"{name} = {v[0]!r}" for name, v in values)
+        elif cell.cell_type == "markdown":
+            new.source = rendered(new.source, numbers.get(mine, {}))
+        if cell.cell_type == "code":
+            new.outputs, new.execution_count = [], None
+        if cell.id == "title" and checks != "none":
+            new.source += f"\n\n{TOOLS}"
+        made.cells.append(new)
+        if cell.id == "setup" and checks != "none":
+            hidden = "" if checks == "all" else ", hidden=False"
+            lines = [
+                "from utils.exercises import Exercises",
+                "",
+                f'tasks = Exercises("{slug}"{hidden})',
+                'check, hint = tasks.check, tasks.hint  # hint("1") helps with task 1',
+            ]
+            made.cells.append(tool("check", "\n".join(lines)))
+    add_check(task)
+    return made
+
+
+@functools.cache
+def copies() -> dict[Path, str]:
+    """The student copies as they should be: path → content."""
+    made = {}
+    for path in sorted(MASTERS.glob("*.ipynb")):
+        master = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        text = nbformat.writes(student_copy(master, path.stem)) + "\n"
+        made[MASTERS.parent / path.name] = text
+    return made
+
+
+def write_student_copies() -> list[Path]:
+    """Write the student copies that are not as they should be; which they were."""
+    old = []
+    for path, text in copies().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write(path, text)
+            old.append(path)
+    return old
+
+
+def tool(name: str, source: str):
+    """A cell of the student copy that its master lacks."""
+    marks = {"grade": False, "solution": False, "locked": True, "task": False}
+    marks |= {"grade_id": name, "schema_version": SCHEMA}
+    return nbformat.v4.new_code_cell(source, id=name, metadata={"nbgrader": marks})
+
+
 def points(notebook) -> dict[str, dict[str, float]]:
     """Points of each exercise by grade id: {"ex1": {"ex1-test": 2.0}, ...}."""
     table = {}
@@ -114,7 +316,7 @@ def check_cell(cell) -> list[str]:
     """What is wrong with one cell of a master, as sentences."""
     what, name, source = kind(cell), cell.get("id", "?"), cell.source
     problems = []
-    if what == "text":
+    if what in ("text", "hint", "why"):
         if cell.cell_type == "code":
             problems.append("a code cell must be a solution, a test or locked")
     else:
@@ -128,7 +330,7 @@ def check_cell(cell) -> list[str]:
             problems.append("nbgrader 'task' cells are not used here")
         if marks.get("grade_id") != name:
             problems.append(f"grade_id {marks.get('grade_id')!r} is not the cell's id")
-        if what in ("test", "locked") and marks.get("locked") is not True:
+        if what in ("test", "locked", "numbers") and marks.get("locked") is not True:
             problems.append("nbgrader 'locked' must be true")
         if what in ("solution", "written") and marks.get("locked"):
             problems.append("nbgrader 'locked' must be false")
@@ -142,6 +344,13 @@ def check_cell(cell) -> list[str]:
                 problems.append(f"points must be positive, got {worth}")
         elif "points" in marks:
             problems.append(f"a {what} cell has no points")
+    if what == "numbers":
+        try:
+            read_numbers(source)
+        except ValueError as error:
+            problems.append(str(error))
+    if what == "why" and "\n\n**Next:** " not in source:
+        problems.append("the last paragraph must begin with '**Next:** '")
     if what == "test" and cell.cell_type != "code":
         problems.append("a test must be a code cell")
     if what == "written" and cell.cell_type != "markdown":
@@ -169,8 +378,8 @@ def check_cell(cell) -> list[str]:
 def check_code(cell) -> list[str]:
     """What is wrong with the code of one cell of a master, as sentences."""
     problems = []
-    if cell.outputs or cell.execution_count is not None:
-        problems.append("a master carries no outputs")
+    if kind(cell) == "test" and cell.outputs:
+        problems.append("a test must not print: its answer is right or not")
     if any(len(line) > LINE for line in cell.source.split("\n")):
         problems.append(f"a line is longer than {LINE} characters")
     try:
@@ -232,6 +441,31 @@ def check_master(notebook) -> list[str]:
     for cell in cells:
         if kind(cell) == "solution" and exercise_of(cell.id) not in tasks:
             problems.append(f"{cell.id}: a solution that nothing grades")
+    for name in tasks:
+        problems += check_task(name, [c for c in cells if exercise_of(c.id) == name])
+    try:
+        student_copy(notebook, "")
+    except ValueError as error:
+        problems.append(str(error))
+    return problems
+
+
+def check_task(name: str, cells: list) -> list[str]:
+    """What is wrong with the cells of a task together, as sentences."""
+    problems = []
+    if cells[0].id != f"{name}-text" or about(cells[0].source) is None:
+        problems.append(
+            f"{name}: it must open with a Markdown cell {name}-text, '## K Title (P "
+            f"points)', '*By hand · 10 minutes · section 4.3*' (or {', '.join(KINDS)})"
+        )
+    asides = [cell.id for cell in cells if kind(cell) in ("hint", "why")]
+    count = len(asides) - 1
+    wanted = [f"{name}-hint-{k}" for k in range(1, count + 1)] + [f"{name}-why"]
+    if count < 2 or asides != wanted or cells[-len(asides) :][0].id != asides[0]:
+        problems.append(
+            f"{name}: it must end with two hints or more, {name}-hint-1 and so on, and "
+            f"{name}-why; it has {asides or 'none'}"
+        )
     return problems
 
 
@@ -245,11 +479,13 @@ def check_student(student, master) -> list[str]:
     public = {}  # lines that students may see
     secret = {}  # lines of solutions and hidden tests
     for cell in master.cells:
-        public |= dict.fromkeys(map(str.strip, student_source(cell).split("\n")))
+        if kind(cell) not in ("hint", "why"):
+            public |= dict.fromkeys(map(str.strip, student_source(cell).split("\n")))
         for marks in (SOLUTION, HIDDEN):
             lines = cut(cell.source, marks)[1].split("\n")
             secret |= {line.strip(): cell.id for line in lines if line.strip()}
-        if kind(cell) in ("solution", "written") and SOLUTION[0] not in cell.source:
+        whole = kind(cell) in ("solution", "written") and SOLUTION[0] not in cell.source
+        if whole or kind(cell) in ("hint", "why"):
             lines = cell.source.split("\n")
             secret |= {line.strip(): cell.id for line in lines if line.strip()}
     for line in public:
@@ -262,7 +498,9 @@ def check_student(student, master) -> list[str]:
                 problems.append(f"{cell.id}: shows the mark '{line}'")
         if cell.get("outputs") or cell.get("execution_count") is not None:
             problems.append(f"{cell.id}: has an output")
-    if [cell.id for cell in student.cells] != [cell.id for cell in master.cells]:
+    ours = [c.id for c in student.cells if not re.search(r"(^|-)check$", c.id)]
+    theirs = [c.id for c in master.cells if kind(c) not in ("hint", "why")]
+    if ours != theirs:
         problems.append("the cells are not those of the master")
     if points(student) != points(master):
         problems.append("the points are not those of the master")
@@ -402,8 +640,8 @@ def solve(slug: str, root: Path) -> Path:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 raise GradingError(
-                    f"exercises/masters/{slug}.ipynb: the solution fails in cell {cell.id}: "
-                    f"{output.ename}: {output.evalue}"
+                    f"exercises/masters/{slug}.ipynb: the solution fails in cell "
+                    f"{cell.id}: {output.ename}: {output.evalue}"
                 )
     write(path, nbformat.writes(solved) + "\n")
     return path

@@ -1,15 +1,16 @@
 """Execute notebooks and write their outputs back, the same bytes every time.
 
-    python book/tools/outputs.py                                 all chapters
+    python book/tools/outputs.py                                 all
     python book/tools/outputs.py chapters/02-mlp-backprop.ipynb  some
 
+All are the chapters and the masters of the exercises.
 Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a time.
 A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
 normalised: the kernel's versions, how text was cut into pieces.
 Times that a cell with the tag nbval-ignore-output prints stay as they were; to take
-them anew, clear the output of that cell first. The tables of chapters in README.md and
-book/intro.md are written, too.
+them anew, clear the output of that cell first. What is made of the notebooks is written
+too: the tables of chapters in README.md and book/intro.md, and the student copies.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from nbformat.v4 import new_notebook
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.tools import contents  # noqa: E402
+from book.tools import contents, exercises  # noqa: E402
 from utils.explorers import SAVED  # noqa: E402
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -140,9 +141,10 @@ def rewrite(path: Path) -> str:
 
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("notebook", nargs="*", type=Path, help="default: all chapters")
+    parser.add_argument("notebook", nargs="*", type=Path, help="default: all")
     chosen = parser.parse_args(arguments).notebook
-    chosen = chosen or sorted(ROOT.glob("chapters/*.ipynb"))
+    both = (*ROOT.glob("chapters/*.ipynb"), *exercises.MASTERS.glob("*.ipynb"))
+    chosen = chosen or sorted(both)
     for path in chosen:
         if path.suffix != ".ipynb" or not path.is_file():
             parser.error(f"{path} is no notebook")
@@ -159,6 +161,8 @@ def main(arguments=None) -> int:
             print(line, flush=True)
             failed |= line.startswith("FAILED")
     contents.main()
+    for path in exercises.write_student_copies():
+        print(path.relative_to(ROOT))
     return int(failed)
 
 

@@ -1,0 +1,152 @@
+"""Answers at once: what `check` and `hint` tell a reader."""
+
+import ast
+import json
+import linecache
+
+import pytest
+
+from utils import exercises
+from utils.exercises import Exercises, forbidden, used
+
+TEST = """\
+# forbidden: np.dot
+assert unit(1.0) == 2, "unit(1) must be 2"
+### BEGIN HIDDEN TESTS
+assert unit(-1) != 2, "unit: the sign is lost"
+### END HIDDEN TESTS"""
+CELLS = {
+    "ex1-text": "## 1 The unit (3 points)\n\nWrite `unit`.",
+    "ex1-test-a": TEST,
+    "ex1-test-b": "seen = rate\nassert rate > 0, 'rate must be positive'",
+    "ex1-written": "Because.",
+    "ex1-hint-1": "Think of a line.",
+    "ex1-hint-2": "Twice.",
+    "ex1-why": "It is so.\n\n**Next:** two units.",
+    "ex2-text": "## 2 In words (1 point)\n\nWhy?",
+    "ex2-written": "Because.",
+}
+
+
+@pytest.fixture
+def master(tmp_path, monkeypatch):
+    """A master with a task of two tests and words, and one of words only."""
+    cells = []
+    for name, source in CELLS.items():
+        cell = {"id": name, "source": source.splitlines(True), "metadata": {}}
+        cell["cell_type"] = "code" if "test" in name else "markdown"
+        if "test" in name or "written" in name:
+            cell["metadata"] = {"nbgrader": {"grade": True, "points": 1}}
+        cells.append(cell)
+    (tmp_path / "00-made-up.ipynb").write_text(json.dumps({"cells": cells}))
+    monkeypatch.setattr(exercises, "MASTERS", tmp_path)
+
+
+def answer(source: str, **given) -> dict:
+    """The namespace of a notebook whose answer is `source`."""
+    linecache.cache["<cell>"] = (len(source), None, source.splitlines(True), "<cell>")
+    space = {"__name__": "__main__"} | given
+    exec(compile(source, "<cell>", "exec"), space)
+    return space
+
+
+def checked(space: dict, name="1", **settings) -> dict:
+    """`check(name)`, called in a cell of that notebook; the notebook."""
+    space["tasks"] = Exercises("00-made-up", **settings)
+    exec(f"tasks.check({name!r})", space)
+    return space
+
+
+def test_a_right_answer_is_told_what_comes_next(master, capsys):
+    space = checked(answer("def unit(x):\n    return 2 * x", rate=1), name=1)
+    assert capsys.readouterr().out.split("\n") == [
+        "Task 1, The unit: right, 2 of 2 points.",
+        "Your words (1 points) need a reader: compare them with the model answer on "
+        "the exercise page.",
+        "Next: two units.",
+        "1 ✓   2 of 2 points",
+        "",
+    ]
+    assert "seen" not in space, "tests leave nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def unit(x):\n    return 2", "1 of 2 points.\nunit: the sign is lost\n1 ✗"),
+        ("def unit(x):\n    return 3 * x", "1 of 2 points.\nunit(1) must be 2"),
+        ("def unit(x):\n    raise NotImplementedError()", "There is no answer yet."),
+        (
+            "def unit(x):\n    return x.shape",
+            "`unit` raises AttributeError: 'float' object has no attribute 'shape', "
+            "here: `return x.shape`",
+        ),
+        ("unit = 3", "The test cannot use your answer. TypeError: 'int' object"),
+        ("x = 3", "`unit` is not defined: run the cell of your answer first."),
+        ("def unit(x):\n    exit()", "`unit` raises"),
+        ("def unit(x):\n    assert x is None, 'mine'", "mine"),
+    ],
+)
+def test_a_wrong_answer_is_told_why(master, capsys, source, said):
+    checked(answer(source, rate=1))
+    out = capsys.readouterr().out
+    assert said in out
+    assert "Next" not in out
+
+
+def test_only_what_can_be_seen(master, capsys):
+    checked(answer("def unit(x):\n    return 2", rate=1), hidden=False)
+    assert "passes what can be seen here, 2 of 2" in capsys.readouterr().out
+
+
+def test_what_is_asked_of_the_wrong_task(master, capsys):
+    checked({}, name="7")
+    checked({}, name=2)
+    out = capsys.readouterr().out
+    assert "There is no task '7': the tasks are 1, 2." in out
+    assert "Task 2, In words: words only; compare with the model answer." in out
+
+
+def test_without_the_masters_nothing_is_told(capsys):
+    space = {"tasks": Exercises("99-nothing")}
+    exec("tasks.check(1)\nhint = tasks.hint(1)", space)
+    assert capsys.readouterr().out.count("are not here") == 2
+    assert space["hint"] is None
+
+
+def test_hints_come_one_by_one(master):
+    tasks = Exercises("00-made-up")
+    assert tasks.hint(1).data == "**Hint 1.** Think of a line."
+    second = tasks.hint("1").data
+    assert "Think of a line." in second
+    assert second.endswith("*That was the last hint; the solution is on the page.*")
+    assert tasks.hint(1).data == second
+    assert tasks.hint(2).data == "There is no hint to this task."
+
+
+def test_what_is_forbidden_is_found_through_other_functions(master, capsys):
+    source = "import numpy as np\ndef dot(x):\n    return np.dot(x, 2)\n"
+    checked(answer(f"{source}def unit(x):\n    return dot(x)", rate=1))
+    assert "`np.dot` does what this task asks you to write" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "np.convolve(x, w)",
+        "import numpy\nnumpy.convolve(x, w)",
+        "from numpy import convolve as c\nc(x, w)",
+        "import numpy as fast\nfast.convolve(x, w)",
+    ],
+)
+def test_forbidden_names_are_found(source):
+    test = "# forbidden: torch.conv2d, np.convolve\nassert x, 'x'"
+    assert "`np.convolve` does" in forbidden(test, ["x = (", source])
+    assert forbidden("assert x, 'x'", [source]) == ""
+    assert forbidden(test, ["def convolve(x):\n    return convolve(x[1:])"]) == ""
+
+
+def test_the_usual_short_names_are_known():
+    found = used(ast.parse("import torch\ntorch.nn.functional.conv2d(x)"))
+    assert "F.conv2d" in found
+    assert "torch.nn.functional.conv2d" in found

@@ -46,7 +46,8 @@ grade: environment grading ## grade submissions (SUBMISSIONS=folder ROSTER=table
 	@$(if $(SUBMISSIONS),,$(error Say which folder: make grade SUBMISSIONS=folder))
 	@$(python) book/tools/grade.py "$(SUBMISSIONS)" $(if $(OUT),"$(OUT)") \
 		$(if $(ROSTER),--roster "$(ROSTER)") $(if $(HIDDEN),--hidden) \
-		$(if $(UNSAFE),--unsafe) $(if $(AGAIN),--again)
+		$(if $(VARIANTS),--variants) $(if $(UNSAFE),--unsafe) \
+		$(if $(AGAIN),--again)
 
 bench: environment ## time our code against torch
 	@for file in tests/bench_*.py; do $(python) "$$file" || exit 1; done

@@ -32,6 +32,24 @@ def cell(make, name: str, source: str, **marks):
     return made
 
 
+def head(k: int) -> str:
+    about = f"*By hand · {k + 4} minutes · section 0.{k}*"
+    return f"## {k} Exercise {k} ({k} points)\n\n{about}\n\nWhat is {k}?"
+
+
+def asides(k: int) -> list:
+    """The hints and the explanation that end a task of a master."""
+    texts = {
+        "hint-1": "Count.",
+        "hint-2": "Count again.",
+        "why": "So.\n\n**Next:** up.",
+    }
+    return [
+        cell(new_markdown_cell, f"ex{k}-{name}", f"{text} {k}")
+        for name, text in texts.items()
+    ]
+
+
 def small_master():
     """A master with four exercises: three tests and a written answer."""
     cells = [
@@ -44,12 +62,13 @@ def small_master():
         hidden = f"### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
         test = f"assert answer_{k} > 0, 'positive'\n{hidden}"
         cells += [
-            cell(new_markdown_cell, f"ex{k}-text", f"## Exercise {k}", locked=True),
+            cell(new_markdown_cell, f"ex{k}-text", head(k), locked=True),
             cell(new_code_cell, f"ex{k}", solution, solution=True),
             cell(new_code_cell, f"ex{k}-test", test, grade=True, locked=True, points=k),
+            *asides(k),
         ]
     cells += [
-        cell(new_markdown_cell, "ex4-text", "## Exercise 4", locked=True),
+        cell(new_markdown_cell, "ex4-text", head(4), locked=True),
         cell(
             new_markdown_cell,
             "ex4-written",
@@ -58,6 +77,7 @@ def small_master():
             solution=True,
             points=4,
         ),
+        *asides(4),
     ]
     kernel = {"name": "python3", "display_name": "Python 3"}
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -67,12 +87,16 @@ def small_master():
 
 def student_copy(master, answers=(), name="00-small"):
     """What a student gets of `master`, with some cells answered: {id: source}."""
-    notebook = copy.deepcopy(master)
+    notebook = exercises.student_copy(master, name)
     for one in notebook.cells:
-        one.source = exercises.student_source(one)
         one.source = dict(answers).get(one.id, one.source)
-    notebook.metadata["exercise"] = name
     return notebook
+
+
+def handed_out(slug: str):
+    """The student copy of a real master, without the cells that only check."""
+    copied = exercises.student_copy(read(slug), slug)
+    return copied, [c.id for c in copied.cells if not cells.CHECK.fullmatch(c.id)]
 
 
 # --- the format of masters, and the copies made of them
@@ -228,7 +252,7 @@ def test_the_assignment_is_found_without_its_name():
         assert cells.identify(stripped(notebook), made) == slug
     stranger = new_notebook(cells=[new_code_cell("1 + 1"), made["00-small"].cells[1]])
     assert cells.identify(stripped(stranger), made) == ""
-    few = new_notebook(cells=[made["00-small"].cells[4]])
+    few = new_notebook(cells=[made["00-small"].cells[5]])
     assert cells.identify(stripped(few), made, "Li_00-small.ipynb") == "00-small"
 
 
@@ -247,7 +271,9 @@ def test_an_orderly_submission_is_left_as_it_is():
     answers = {"ex1": "answer_1 = 7", "ex4-written": "I think so."}
     notebook, done = restored(student_copy(small_master(), answers))
     assert (done.notes, done.questions) == ([], [])
-    assert [one.id for one in notebook.cells] == [c.id for c in small_master().cells]
+    wanted = [c.id for c in student_copy(small_master()).cells]
+    wanted = [name for name in wanted if not cells.CHECK.fullmatch(name)]
+    assert [one.id for one in notebook.cells] == wanted
     sources = {one.id: one.source for one in notebook.cells}
     assert sources["ex1"] == "answer_1 = 7"
     assert sources["ex4-written"] == done.answers["ex4-written"] == "I think so."
@@ -349,12 +375,11 @@ def test_written_answers_are_found_without_ids_and_in_odd_places(slug):
             notebook, answers = answered_everywhere(slug)
             mangle(notebook, answers)
             again = reading(notebook)
-            done = cells.restore(again, grade.student_copy(slug, master), master)
+            done = cells.restore(again, handed_out(slug)[0], master)
             assert done.answers == answers, (mangle, reading)
             assert done.questions == []
             names = [one.id for one in again.cells if "added" not in one.id]
-            want = [c.id for c in grade.student_copy(slug, master).cells]
-            assert names == want
+            assert names == handed_out(slug)[1]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
@@ -365,13 +390,13 @@ def test_answers_in_the_last_cell_are_shown_to_the_teacher(slug):
     for one in notebook.cells:
         one.source = TEXT_STUB if one.id in answers else one.source
     notebook.cells.append(new_markdown_cell("\n\n".join(text)))
-    done = cells.restore(read_again(notebook), grade.student_copy(slug, master), master)
+    done = cells.restore(read_again(notebook), handed_out(slug)[0], master)
     for name, answer in answers.items():
         assert answer in done.answers[name]
     assert len(done.questions) == len(answers) - 1
     empty = cells.restore(
         read_again(answered(slug, solution_of(slug))),
-        grade.student_copy(slug, master),
+        handed_out(slug)[0],
         master,
     )
     assert not any(empty.answers.values())
@@ -1070,6 +1095,29 @@ def test_a_fault_of_the_page_costs_no_points(course):
     assert rows["eva"]["total"] == "6"
 
 
+def test_numbers_may_be_those_of_the_student(course):
+    master = small_master()
+    text = "height = 1  # or 2, 3, 4, 5, 6, 7"
+    master.cells.insert(3, cell(new_code_cell, "ex1-numbers", text, locked=True))
+    master.cells[2].source = master.cells[2].source.replace("is 1?", "is {{height}}?")
+    course.write_master(master)
+    (course.root / "roster.csv").write_text("id,name\n0012345,li\n", "utf-8")
+    own = exercises.student_copy(master, "00-small", "0012345")
+    own.cells[-1].source = "Because."
+    (course.folder / "0012345.ipynb").write_text(json.dumps(own), "utf-8")
+    arguments = ["--roster", course.root / "roster.csv", "--variants"]
+    course.grade(*arguments)
+    (path,) = (course.root / "work" / "graded").glob("*/submitted.ipynb")
+    numbers = {c.id: c.source for c in nbformat.read(path, as_version=4).cells}
+    mine = next(c.source for c in own.cells if c.id == "ex1-numbers")
+    assert numbers["ex1-numbers"] == mine
+    assert course.rows()["0012345"]["note"] == ""
+    course.grade()
+    assert "made for 0012345" in course.rows()["0012345"]["note"]
+    with pytest.raises(GradingError, match="VARIANTS needs ROSTER"):
+        grade.options([str(course.folder), "--variants"])
+
+
 def test_a_roster_gives_rows_and_imports(course):
     (course.root / "roster.csv").write_text(MOODLE, encoding="utf-8-sig")
     name = "雷 李_12_assignsubmission_file"
@@ -1139,12 +1187,12 @@ def test_after_kill_the_rest_is_graded(course):
     assert course.rows()["ann"]["total"] == "6", "tables are written as one goes"
     before = (course.root / "runs").read_text().split()
     assert len(before) < 5
-    assert "5 submissions, 3 to grade" in course.grade()
+    assert "5 submissions: 3 to run" in course.grade()
     runs = (course.root / "runs").read_text().split()
     assert runs.count("ann") == runs.count("bob") == 1
     first = [(course.out / n).read_bytes() for n in ("grades.csv", "written.csv")]
-    assert "0 to grade" in course.grade()
-    assert "5 to grade" in course.grade("--again")
+    assert ": 0 to run, 0 pages" in course.grade()
+    assert ": 5 to run" in course.grade("--again")
     again = [(course.out / n).read_bytes() for n in ("grades.csv", "written.csv")]
     assert again == first
 
@@ -1313,7 +1361,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
         [marks.MARKS, *([row[name] for name in marks.MARKS] for row in answers)],
     )
     done = command("grade.py", *run)
-    assert "1 to grade" in done.stdout, done.stdout + done.stderr
+    assert "0 to run, 1 pages" in done.stdout, done.stdout + done.stderr
     rows = {
         (row["student"], row["assignment"]): row for row in table(out / "grades.csv")
     }
@@ -1321,7 +1369,7 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     assert gained == points["wu"]
     page = (out / rows["wu", first]["feedback"]).read_text(encoding="utf-8")
     assert "A clear answer." in page
-    assert "0 to grade" in command("grade.py", *run).stdout
+    assert "0 to run, 0 pages" in command("grade.py", *run).stdout
     for row, again in zip(answers, table(out / "written.csv"), strict=True):
         assert row | {"state": ""} == again | {"state": ""}
 

@@ -18,7 +18,7 @@ from book.tools.exercises import TEXT_STUB, exercise_of, kind
 MOST_CELLS = 5_000
 LONGEST = 500_000  # characters of code that is looked into
 MOST_ATTACHED = 30 * 2**20  # characters of the pictures in one cell
-NOT_OURS = re.compile(r"^ex\d+-(hint-\d+|why|check)$")
+CHECK = re.compile(r"ex\d+-check")  # cells that only serve the student
 
 
 # --- reading what students send
@@ -72,8 +72,9 @@ def read_notebook(data: bytes):
         raise ValueError(f"{len(raw['cells'])} cells; {MOST_CELLS} are read at most")
     notebook = nbformat.v4.new_notebook()
     marks = raw.get("metadata")
-    name = marks.get("exercise") if isinstance(marks, dict) else ""
-    notebook.metadata["exercise"] = name if isinstance(name, str) else ""
+    for name in ("exercise", "variant"):
+        value = marks.get(name) if isinstance(marks, dict) else ""
+        notebook.metadata[name] = value if isinstance(value, str) else ""
     for old in raw["cells"]:
         if not isinstance(old, dict):
             continue
@@ -153,8 +154,7 @@ class Restored:
 
 def given(cell) -> bool:
     """Whether a cell of the student copy is not for the student to change."""
-    what = kind(cell)
-    return what in ("test", "locked") or (what == "text")
+    return kind(cell) not in ("solution", "written")
 
 
 def defined(source: str) -> set[str]:
@@ -342,15 +342,8 @@ def restore(notebook, copy, master) -> Restored:
     student wrote for them. `notebook` then has the ids of `copy`, added cells others.
     """
     done = Restored()
-    cells = [
-        c
-        for c in notebook.cells
-        if not re.fullmatch(r"\s*check\(\s*[\"']?\w*[\"']?\s*\)\s*", c.source)
-        and not any(
-            NOT_OURS.match(n) and n not in {m.id for m in copy.cells}
-            for n in c.metadata["was"]
-        )
-    ]
+    call = r"\s*(check|hint)\(\s*[\"']?\w*[\"']?\s*\)\s*"
+    cells = [c for c in notebook.cells if not re.fullmatch(call, c.source)]
     found = Matching(cells, copy, master)
     written = [n for n, c in found.copy.items() if kind(c) == "written"]
     extra = continuations(found, written)
@@ -501,7 +494,7 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
     """The cells in their order, with those of the student copy put back."""
     present = set()
     for name in found.at:
-        if kind(found.copy[name]) != "test":
+        if kind(found.copy[name]) != "test" and not CHECK.fullmatch(name):
             present.add(name)
     present |= {name for name, places in extra.items() if places}
     before, waiting = {}, []  # cells to put in before the next that is there
@@ -527,12 +520,13 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
         if pictures:
             cell.attachments = pictures
         cells.append(cell)
-        gone = name not in found.at and kind(cell) in ("test", "locked")
-        if gone and cell.cell_type == "code":
+        if name not in found.at and cell.cell_type == "code":
             done.notes.append(f"Cell {name}: it was missing and was put back.")
 
     for index, cell in enumerate(found.cells):
         name = found.home[index]
+        if CHECK.fullmatch(name):
+            continue
         if not name:
             own = nbformat.from_dict({**cell, "id": f"added-{index + 1}"})
             own.metadata = nbformat.from_dict({})
@@ -565,4 +559,4 @@ def missing(found: Matching, name: str) -> bool:
     cell = found.copy[name]
     if kind(cell) in ("test", "written"):
         return True
-    return kind(cell) == "locked" and cell.cell_type == "code"
+    return kind(cell) in ("locked", "numbers") and not re.search("(^|-)check$", name)

@@ -59,6 +59,7 @@ class Submission:
     found: Found | None = None
     person: object = None  # of the roster
     slug: str = ""
+    variant: str = ""  # whose numbers the tasks have; "" for everybody's
     notebook: object = None
     status: str = "waiting"
     notes: list[str] = field(default_factory=list)  # for the student

@@ -46,7 +46,7 @@ from book.tools.exercises import (  # noqa: E402
     kernel_python,
     kind,
     points,
-    student_source,
+    student_copy,
     write,
 )
 
@@ -64,29 +64,13 @@ def master_of(slug: str):
     return nbformat.read(MASTERS / f"{slug}.ipynb", as_version=nbformat.NO_CONVERT)
 
 
-def student_copy(slug: str, master):
-    """What students were given: the committed copy, else what the master makes of it.
-
-    Without the cells that only serve the student (`check`).
-    """
-    path = MASTERS.parent / f"{slug}.ipynb"
-    if path.exists():
-        copy = nbformat.read(path, as_version=nbformat.NO_CONVERT)
-    else:
-        copy = nbformat.from_dict(master)
-        for cell in copy.cells:
-            cell.source = student_source(cell)
-    names = {c.id for c in master.cells if kind(c) in ("test", "written", "solution")}
-    copy.cells = [
-        c for c in copy.cells if c.id in names or not cells.NOT_OURS.match(c.id)
-    ]
-    copy.metadata["exercise"] = slug
-    return copy
-
-
 def stamp(master) -> str:
     """What a run depends on: its tests and given code, the tools; not the points."""
-    parts = [(c.id, c.source) for c in master.cells if kind(c) in ("test", "locked")]
+    parts = [
+        (c.id, c.source)
+        for c in master.cells
+        if kind(c) in ("test", "locked", "numbers")
+    ]
     names = ("sandbox", "border", "inside", "judge", "one")
     files = [GRADING / f"{name}.py" for name in names]
     files = [path for path in files if path.exists()]
@@ -98,8 +82,12 @@ def fingerprint(*parts) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 
 
-def take_in(one, slugs: list[str], copies: dict, masters: dict) -> None:
-    """Read a submission, find its assignment, and put its cells in order."""
+def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
+    """Read a submission, find its assignment, and put its cells in order.
+
+    With `variants` the numbers of the tasks are those of the student's id.
+    """
+    slugs = list(copies)
     if one.status != "waiting":
         one.notes.append("No notebook (.ipynb) was handed in.")
         return
@@ -119,7 +107,14 @@ def take_in(one, slugs: list[str], copies: dict, masters: dict) -> None:
         one.status = "unknown assignment"
         one.notes.append(f"The notebook is none of {', '.join(slugs)}.")
         return
-    done = cells.restore(notebook, copies[one.slug], masters[one.slug])
+    one.variant = receive.id_of(one) if variants else ""
+    copy = copies[one.slug]
+    if variants:
+        copy = student_copy(masters[one.slug], one.slug, one.variant)
+    if notebook.metadata["variant"] != one.variant:
+        whose = notebook.metadata["variant"] or "nobody in particular"
+        one.remarks.append(f"The notebook was made for {whose}.")
+    done = cells.restore(notebook, copy, masters[one.slug])
     one.notes += done.notes
     one.remarks += done.questions
     one.answers, one.doubtful, one.notebook = done.answers, done.doubtful, notebook
@@ -298,7 +293,7 @@ def paper_of(one, masters: dict, hidden: bool) -> dict:
         "hidden": hidden,
         "marks": one.marks,
     }
-    looks = digest(GRADING / "feedback.py", Path(__file__))
+    looks = digest(GRADING / "feedback.py")
     marks = {cell: mark.shown() for cell, mark in one.marks.items() if mark.shown()}
     paper["key"] = fingerprint(paper | {"marks": marks}, masters[one.slug], looks)
     return paper
@@ -333,7 +328,7 @@ def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> Non
                 "slug": one.slug,
                 "settings": settings,
                 "student": receive.id_of(one),
-                "variant": "",
+                "variant": one.variant,
                 "key": one.folder.name,
             }
             process = context.Process(target=work, args=(one.folder, job, paper))
@@ -588,6 +583,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("out", nargs="?", default="", help="default: SUBMISSIONS-graded")
     add("--roster", default="", help="table of the class: id, name, email")
     add("--hidden", action="store_true", help="show the hidden tests on the pages")
+    add("--variants", action="store_true", help="numbers by the roster's ids")
     add("--unsafe", action="store_true", help="run without the sandbox")
     add(
         "--timeout",
@@ -603,6 +599,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     for name in ("timeout", "total", "memory"):
         if getattr(chosen, name) < 1:
             raise GradingError(f"--{name} must be at least 1, got {vars(chosen)[name]}")
+    if chosen.variants and not chosen.roster:
+        raise GradingError("VARIANTS needs ROSTER: the numbers come from its ids")
     if not chosen.submissions.strip():
         raise GradingError("which folder? make grade SUBMISSIONS=folder [OUT=folder]")
     folder = Path(chosen.submissions).expanduser().resolve()
@@ -640,9 +638,9 @@ def main(arguments: list[str]) -> int:
     if not found:
         raise GradingError(f"there is nothing in {chosen.submissions}")
     masters = {slug: master_of(slug) for slug in slugs}
-    copies = {slug: student_copy(slug, masters[slug]) for slug in slugs}
+    copies = {slug: student_copy(masters[slug], slug) for slug in slugs}
     for one in found:
-        take_in(one, slugs, copies, masters)
+        take_in(one, copies, masters, chosen.variants)
     found = receive.choose(found, slugs)
     known = [name for one in found for name in receive.names(one)]
     rows, said = tables.read_marks(chosen.out / "written.csv", known)
@@ -662,8 +660,11 @@ def main(arguments: list[str]) -> int:
                     one.status, one.grades = "waiting", {}
                 todo.append((one, paper))
     jobs = chosen.jobs or os.cpu_count() or 1
+    fresh = sum(not one.grades for one, _ in todo)
     print(
-        f"{len(found)} submissions, {len(todo)} to grade, {jobs} at a time.", flush=True
+        f"{len(found)} submissions: {fresh} to run, {len(todo)} pages to write, "
+        f"{jobs} at a time.",
+        flush=True,
     )
     if chosen.unsafe:
         print("UNSAFE: the students' code runs with your rights.", flush=True)

@@ -67,6 +67,9 @@ class Sender:
     order: int = 0  # a number that grows with every upload
     prefix: str = ""  # what the platform wants before the name of a feedback file
 
+    def anonymous(self) -> bool:
+        return self.platform == "canvas" and self.ids[0].startswith("anon_")
+
     def label(self) -> str:
         """How the student is called where no roster says it better."""
         return "_".join(part for part in (self.name, *self.ids[:1]) if part)
@@ -364,9 +367,9 @@ def canvas(path: Path, slug: str, most: float, rows: list, roster) -> Path:
         head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", slug]
         table = [head, ["    Points Possible", "", "", "", "", number(most)]]
         for sender, _, points in rows:
-            if sender.platform == "canvas" and points is not None:
-                own = "" if sender.ids[0].startswith("anon_") else sender.ids[0]
-                table.append([sender.name, own, "", "", "", number(points)])
+            known = sender.platform == "canvas" and not sender.anonymous()
+            if known and points is not None:
+                table.append([sender.name, sender.ids[0], "", "", "", number(points)])
         write_table(path, table, plain=True)
         return path
     last = [name.strip() for name in roster.head].index("Section")

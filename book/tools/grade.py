@@ -37,8 +37,10 @@ from book.grading import cells, platforms, receive  # noqa: E402
 from book.grading import marks as tables  # noqa: E402
 from book.grading.marks import number  # noqa: E402
 from book.tools.exercises import (  # noqa: E402
+    HIDDEN,
     MASTERS,
     ROOT,
+    SOLUTION,
     GradingError,
     digest,
     enter_environment,
@@ -114,6 +116,8 @@ def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
     if notebook.metadata["variant"] != one.variant:
         whose = notebook.metadata["variant"] or "nobody in particular"
         one.remarks.append(f"The notebook was made for {whose}.")
+    if any(SOLUTION[0] in c.source or HIDDEN[0] in c.source for c in notebook.cells):
+        one.remarks.append("It holds marks that only the master has (BEGIN SOLUTION).")
     done = cells.restore(notebook, copy, masters[one.slug])
     one.notes += done.notes
     one.remarks += done.questions
@@ -535,6 +539,12 @@ def write_for_import(report: Report) -> list[str]:
         open_ = sum(worth is None for *_, worth in done)
         if open_:
             said.append(f"import/{slug}*: {open_} are left out until they are marked.")
+        hidden = sum(one.sender.anonymous() for one in mine)
+        if hidden:
+            said.append(
+                f"import/{slug}*: {hidden} are anonymous, so no table can name them. "
+                "Show the students' names in Canvas and download again."
+            )
         platforms.write_imports(folder, slug, most, done, report.roster)
         limit = platforms.maximum_of(report.roster) if report.roster else None
         if limit is not None and limit < most:

@@ -267,7 +267,9 @@ def label_of(name: str, slugs: list[str]) -> tuple[str, int]:
     for again in re.findall(NUMBERED, text):
         count = int(again)
     text = re.sub(NUMBERED, " ", text)
-    text = re.sub(rf"(?i)(?<![^\W_]){COPIES}(?![^\W_])", " ", text)
+    for again in re.finditer(rf"(?i)(?<![^\W_]){COPIES}(\d{{0,2}})(?![^\W_])", text):
+        count = int(again[2] or count)
+        text = text.replace(again[0], " ")
     text = re.sub(r"(?i)[_\s-]*\bLATE\b", " ", text.replace("_", " _ ")).replace(
         " _ ", "_"
     )

@@ -4,6 +4,7 @@ What was run is not run again: the folder's name is a fingerprint of everything 
 run depends on, and a result is written at once or not at all.
 """
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -123,7 +124,7 @@ def lay_out(one, stamps: dict, settings: dict, again: bool) -> None:
     content += [c.get("attachments") for c in one.notebook.cells]
     key = fingerprint(receive.id_of(one), one.slug, content, stamps[one.slug], limits)
     one.folder = WORK / "graded" / key
-    if read_json(one.folder / "run.json") and not again:
+    if complete(read_json(one.folder / "run.json")) and not again:
         return
     shutil.rmtree(one.folder, ignore_errors=True)
     write(one.folder / "submitted.ipynb", nbformat.writes(one.notebook))
@@ -137,7 +138,33 @@ def read_json(path: Path) -> dict:
         return {}
 
 
+def complete(run: dict) -> bool:
+    """Whether a run needs not be done again: it was, and something was tested."""
+    return bool(run) and bool(run.get("tests") or run.get("status") != "crashed")
+
+
 # --- in processes of their own
+
+
+@contextlib.contextmanager
+def judge(settings: dict):
+    """The sandbox, if there is one, and one judge for all submissions.
+
+    Raises:
+        GradingError: there is no sandbox; the text says how to go on.
+    """
+    try:
+        from book.grading import one, sandbox
+    except ImportError:
+        yield
+        return
+    if not settings["unsafe"]:
+        try:
+            sandbox.bubblewrap()
+        except sandbox.NoSandbox as error:
+            raise GradingError(str(error)) from None
+    with one.judging():
+        yield
 
 
 def work(folder: Path, job: dict, paper: dict) -> None:
@@ -163,6 +190,7 @@ def draw(folder: Path, paper: dict) -> None:
     """Write the feedback page of a submission that was run; a fault costs no points."""
     from book.grading import feedback
 
+    (folder / "page.json").unlink(missing_ok=True)
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     limit = int(sum(os.times()[:2])) + PAGE_SECONDS
     limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
@@ -213,7 +241,7 @@ def take(one, master, paper: dict) -> bool:
     if one.status == "ok" and one.doubtful:
         one.status = "look"
     page = read_json(one.folder / "page.json")
-    return bool(run) and page.get("key") == paper["key"]
+    return complete(run) and page.get("key") == paper["key"]
 
 
 def plan(found: list, masters: dict, settings: dict, chosen) -> list:
@@ -225,7 +253,7 @@ def plan(found: list, masters: dict, settings: dict, chosen) -> list:
             lay_out(one, stamps, settings, chosen.again)
             paper = paper_of(one, masters, chosen.hidden)
             if not take(one, masters[one.slug], paper):
-                if not read_json(one.folder / "run.json"):
+                if not complete(read_json(one.folder / "run.json")):
                     one.status, one.grades = "waiting", {}
                 todo.append((one, paper))
     return todo
@@ -233,13 +261,12 @@ def plan(found: list, masters: dict, settings: dict, chosen) -> list:
 
 def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
-    if todo:
-        from book.grading import feedback  # noqa: F401, once for all processes
+    from book.grading import feedback  # noqa: F401, once for all processes
 
-        runner()
+    runner()
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()
-    longest = 2 * settings["total"] + PAGE_SECONDS  # seconds; it stops itself before
+    longest = 4 * settings["total"] + PAGE_SECONDS  # seconds; it stops itself before
     while queue or running:
         while queue and len(running) < jobs:
             one, paper = queue.pop(0)
@@ -259,7 +286,7 @@ def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> Non
             if not take(one, masters[one.slug], paper):
                 if not (one.folder / "run.json").exists():
                     one.run_notes = ["grading was stopped: too much memory or time"]
-                else:
+                elif not (one.folder / "page.json").exists():
                     one.remarks.append("The feedback page could not be made.")
                     (one.folder / "feedback.html").unlink(missing_ok=True)
             done += 1

@@ -920,7 +920,7 @@ def test_hidden_tests_are_shown_if_the_teacher_wants(pages):
 # --- a class, with the running of cells left out
 
 FAKE = """
-import json, os, re, time
+import contextlib, json, os, re, time
 from pathlib import Path
 import nbformat
 from book.grading import report, running
@@ -948,6 +948,7 @@ def fake(folder, job):
     result = {"status": "ok", "notes": [], "tests": tests}
     write(folder / "run.json", json.dumps(result))
 running.runner = lambda: fake
+running.judge = lambda settings: contextlib.nullcontext()
 try:
     sys.exit(grade.main(sys.argv[2:]))
 except grade.GradingError as error:

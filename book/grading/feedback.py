@@ -236,7 +236,7 @@ def page(notebook, master, run: dict, job: dict) -> str:
         what = kind(original) if original is not None else "text"
         task = exercise_of(name) if original is not None else ""
         parts = []
-        if name == "setup":
+        if name in ("setup", "check"):
             continue
         if task and task not in seen:
             seen.add(task)

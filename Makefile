@@ -42,9 +42,12 @@ facts: environment ## show the numbers that the text states, with their values
 exercises: environment grading ## write student copies and solutions of the exercises
 	@$(python) book/tools/exercises.py
 
-grade: environment grading ## grade a folder of submissions (SUBMISSIONS=folder)
+grade: environment grading ## grade submissions (SUBMISSIONS=folder ROSTER=table.csv)
 	@$(if $(SUBMISSIONS),,$(error Say which folder: make grade SUBMISSIONS=folder))
-	@$(python) book/tools/grade.py "$(SUBMISSIONS)" $(if $(OUT),"$(OUT)")
+	@$(python) book/tools/grade.py "$(SUBMISSIONS)" $(if $(OUT),"$(OUT)") \
+		$(if $(ROSTER),--roster "$(ROSTER)") $(if $(HIDDEN),--hidden) \
+		$(if $(VARIANTS),--variants) $(if $(UNSAFE),--unsafe) \
+		$(if $(AGAIN),--again)
 
 bench: environment ## time our code against torch
 	@for file in tests/bench_*.py; do $(python) "$$file" || exit 1; done

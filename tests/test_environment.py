@@ -156,3 +156,32 @@ def test_a_folder_that_is_no_environment_is_kept(machine):
     assert status == 1
     assert "no virtual environment" in printed
     assert (machine.folder / ".venv/thesis.tex").exists()
+
+
+def test_a_changed_environment_is_noticed(machine):
+    """As after `pip install` in a notebook: a note, which says how to mend it."""
+    machine.python("python3", "3.12")
+    (machine.folder / "requirements.txt").write_text(
+        "Jupyter-Book==1.0.4\ntorch==2.1\n"
+    )
+    machine.run()
+    packages = machine.folder / ".venv/lib/python3.12/site-packages"
+    for name in ("jupyter_book-1.0.4", "torch-2.1+cpu"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    assert machine.run()[1] == ""
+    (packages / "torch-2.1+cpu.dist-info").rename(packages / "torch-2.0.dist-info")
+    status, said, _ = machine.run()
+    assert status == 0
+    assert "not there: torch_2_1\n" in said
+    assert "pip install --no-deps -r requirements.txt" in said
+
+
+def test_a_clone_with_windows_line_ends_works(machine):
+    """`core.autocrlf=true` once gave `set: Illegal option -`."""
+    clone = machine.folder / "clone"
+    git = ["git", "-c", "core.autocrlf=true", "clone", "--quiet", "--depth=1"]
+    done = subprocess.run([*git, f"file://{layout.ROOT}", str(clone)])
+    if done.returncode:
+        pytest.skip("this folder is no git checkout")
+    script = (clone / "book/tools/environment.sh").read_bytes()
+    assert b"\r" not in script

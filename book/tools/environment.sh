@@ -46,8 +46,19 @@ usable() { # once complete, not moved since, and with the Python that is asked f
         esac
 }
 
+drifted() { # what is asked for and not there: somebody has installed something else
+    there=$(ls "$dir"/lib/python*/site-packages 2>/dev/null |
+        sed -n 's/\(+[^-]*\)*\.dist-info$//p' | tr 'A-Z.-' 'a-z__')
+    [ -n "$there" ] &&
+        sed -n 's/^\([A-Za-z0-9._-]*==[^ ;#]*\).*/\1/p' "$requirements" |
+        sed 's/==/-/' | tr 'A-Z.-' 'a-z__' | grep -vxF "$there"
+}
+
 if usable; then
     if contents | cmp -s - "$complete"; then
+        others=$(drifted) || exit 0
+        echo "Note: $dir is not what $requirements asks for; not there:" $others >&2
+        echo "To mend it: $dir/bin/python -m pip install $* -r $requirements" >&2
         exit 0
     fi
     echo "Bringing $dir up to date with $requirements."

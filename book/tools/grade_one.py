@@ -9,7 +9,6 @@ points that depend on it, not those of the rest.
 import asyncio
 import json
 import os
-import re
 import resource
 import signal
 import time
@@ -17,27 +16,16 @@ import traceback
 from pathlib import Path
 from queue import Empty
 
-import latex2mathml.converter
-import nbconvert.exporters.html
 import nbformat
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbconvert.filters.markdown_mistune import IPythonRenderer
-from nbformat.v4 import new_markdown_cell, new_output
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde, GenerateFeedback
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    Execute,
-    LimitOutput,
-    SaveAutoGrades,
-)
+from nbformat.v4 import new_output
+from nbgrader.preprocessors import Execute
 from traitlets import Integer, Unicode
 
-from book.tools.exercises import convert, kind, quiet_log, write
+from book.tools.exercises import MASTERS, kind, quiet_log, write
 
-STUDENT = "student"  # nbgrader's name for everyone: real names may hold any character
 RESTARTS = 3  # of Python, for one submission
 PATIENCE = 5  # seconds that an interrupted kernel gets to answer
 STRETCH = 3  # times its limit that a cell gets while others keep the processor busy
@@ -210,70 +198,6 @@ def kill_kernel(folder: Path) -> None:
         note.unlink()
 
 
-# --- feedback
-
-
-class MathRenderer(IPythonRenderer):
-    """Formulas as MathML, which browsers draw without any script."""
-
-    def inline_math(self, body):
-        return mathml(body, "inline")
-
-    def block_math(self, body):
-        return mathml(body, "block")
-
-    def latex_environment(self, name, body):
-        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-
-def mathml(formula: str, display: str) -> str:
-    """TeX as MathML; as plain TeX where it cannot be translated."""
-    # The translator knows align*, not its relatives for use inside a formula.
-    formula = re.sub(r"(begin|end){(aligned|split|gathered)}", r"\1{align*}", formula)
-    try:
-        return latex2mathml.converter.convert(formula, display=display)
-    except Exception:  # students' TeX breaks the translator in many ways
-        text = formula.replace("&", "&amp;").replace("<", "&lt;")
-        return f"<code>{text}</code>"
-
-
-POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "style-src 'unsafe-inline'; img-src data:\" />\n"
-    '<meta name="viewport" content="width=device-width, initial-scale=1" />'
-)
-LINK = r'<a href="#\1">\1</a>'  # nbgrader calls every one of them "Test cell"
-
-
-def self_contained(page: str) -> str:
-    """nbgrader's page without scripts, which no browser lets load anything."""
-    page = re.sub(r"<script\b.*?</script\s*>", "", page, flags=re.DOTALL | re.I)
-    page = re.sub(r"@font-face\s*{[^}]*}", "", page)
-    page = re.sub(r'<a href="#([\w-]+)">(Test cell|Written response)</a>', LINK, page)
-    return page.replace("<html>\n<head>", f'<html lang="en">\n<head>\n{POLICY}', 1)
-
-
-def feedback(folder: Path, slug: str, title: str, notes: list[str]) -> str:
-    """The feedback page of a graded submission: its title, the notes, the notebook."""
-    notebook = graded(folder, slug)
-    head = "\n".join([f"**{title}**", "", *[f"- {note}" for note in notes]])
-    if notebook.cells and notebook.cells[0].get("id") == "feedback":
-        notebook.cells.pop(0)
-    notebook.cells.insert(0, new_markdown_cell(head, id="feedback"))
-    write(
-        folder / "autograded" / STUDENT / slug / f"{slug}.ipynb",
-        nbformat.writes(notebook),
-    )
-    nbconvert.exporters.html.IPythonRenderer = MathRenderer
-    settings = {
-        "GenerateFeedback": {"force": True},
-        "HTMLExporter": {"exclude_anchor_links": True},
-    }
-    convert(GenerateFeedback, folder, slug, STUDENT, **settings)
-    page = folder / "feedback" / STUDENT / slug / f"{slug}.html"
-    return self_contained(page.read_text(encoding="utf-8"))
-
-
 # --- one submission
 
 
@@ -313,36 +237,46 @@ def isolate(folder: Path, kernel_path: str) -> None:
     )
 
 
-def grades(folder: Path, slug: str, marks: dict) -> dict:
-    """Points by graded cell: {id: {"points", "max", "waiting"}}.
-
-    `marks` are a person's: {id: {"points": float, "comment": str}}; they overrule the
-    tests, and a written answer waits for one.
-    """
-    found = {}
-    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
-        notebook = book.find_submission_notebook(slug, slug, STUDENT)
-        comments = {comment.name: comment for comment in notebook.comments}
-        for grade in notebook.grades:
-            mark = marks.get(grade.name, {})
-            grade.manual_score = mark.get("points")
-            grade.needs_manual_grade = not mark and grade.auto_score is None
-            if grade.name in comments:
-                comments[grade.name].manual_comment = mark.get("comment") or None
-        book.db.commit()
-        for grade in notebook.grades:
-            found[grade.name] = {
-                "points": grade.score or 0.0,
-                "max": grade.max_score,
-                "waiting": bool(grade.needs_manual_grade),
+def grade_one(folder: Path, job: dict) -> None:
+    """Run a submission without any sandbox: writes run.json and executed.ipynb."""
+    slug, settings = job["slug"], job["settings"]
+    master = nbformat.read(MASTERS / f"{slug}.ipynb", nbformat.NO_CONVERT)
+    full = {c.id: c.source for c in master.cells if kind(c) == "test"}
+    notebook = nbformat.read(folder / "submitted.ipynb", nbformat.NO_CONVERT)
+    visible = {c.id: c.source for c in notebook.cells}
+    for cell in notebook.cells:
+        cell.source = full.get(cell.id, cell.source)
+    with quiet_log() as lines:
+        try:
+            limit(2 * settings["total"] + 60, settings["memory"])
+            isolate(folder, settings["path"])
+            execute = TolerantExecute(
+                timeout=settings["timeout"],
+                total=settings["total"],
+                pid_file=str(folder / "kernel.pid"),
+                kernel_name="python3",
+                allow_errors=True,
+            )
+            execute.preprocess(notebook, {"metadata": {"path": str(folder)}})
+            status, notes = incidents(notebook)
+        except BaseException as error:  # a submission must never stop the others
+            text = f"{type(error).__name__}: {error}".split("\n")[0][:300]
+            status, notes = "crashed", [text]
+            lines += traceback.format_exc().split("\n")
+    tests = {}
+    for cell in notebook.cells:
+        if cell.id in full:
+            bad = [o for o in cell.outputs if o.output_type == "error"]
+            tests[cell.id] = {
+                "passed": not bad and cell.execution_count is not None,
+                "message": bad[0].evalue if bad else "",
             }
-    return found
-
-
-def graded(folder: Path, slug: str):
-    """The notebook as it was run and graded."""
-    path = folder / "autograded" / STUDENT / slug / f"{slug}.ipynb"
-    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        cell.source = visible[cell.id]
+    write(folder / "executed.ipynb", nbformat.writes(notebook))
+    write(
+        folder / "run.json",
+        json.dumps({"status": status, "notes": notes, "tests": tests}),
+    )
 
 
 def incidents(notebook) -> tuple[str, list[str]]:
@@ -355,62 +289,3 @@ def incidents(notebook) -> tuple[str, list[str]]:
                 notes.append(f"Cell {cell.id}: {output.evalue}.")
                 status = "crashed" if "crashed" == status or name == DIED else "timeout"
     return status, notes
-
-
-def run(folder: Path, slug: str, settings: dict) -> dict:
-    """Run and grade the submission in `folder`/submitted."""
-    steps = [TolerantExecute, LimitOutput, SaveAutoGrades, CheckCellMetadata]
-    execute = {
-        "timeout": settings["timeout"],
-        "total": settings["total"],
-        "pid_file": str(folder / "kernel.pid"),
-    }
-    convert(
-        Autograde,
-        folder,
-        slug,
-        STUDENT,
-        Autograde={"autograde_preprocessors": steps},
-        TolerantExecute=execute,
-    )
-    notebook = graded(folder, slug)
-    status, notes = incidents(notebook)
-    answers = {c.id: c.source for c in notebook.cells if kind(c) == "written"}
-    return {"status": status, "notes": notes, "answers": answers}
-
-
-def grade_one(folder: Path, job: dict) -> None:
-    """Grade the submission that `grade.py` has put into `folder`; runs in a process.
-
-    Writes `result.json` and `feedback.html`. What was done before is not done again: a
-    person's marks change the points and the page, not the run.
-    """
-    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    slug, settings = job["slug"], job["settings"]
-    done = folder / "run.json"
-    with quiet_log() as lines:
-        try:
-            limit(2 * settings["total"] + 60, settings["memory"])
-            isolate(folder, settings["path"])
-            if not done.exists():
-                result = run(folder, slug, settings)
-                write(done, json.dumps(result, ensure_ascii=False))
-            result = json.loads(done.read_text(encoding="utf-8"))
-            result["grades"] = grades(folder, slug, job["marks"])
-            notes = job["notes"] + result["notes"]
-            for name, grade in result["grades"].items():
-                if grade["waiting"]:
-                    notes.append(f"Cell {name}: a person has yet to mark this answer.")
-            for name, mark in job["marks"].items():
-                if name not in result["answers"]:  # a test, overruled
-                    notes.append(f"Cell {name}: marked by a person. {mark['comment']}")
-            page = feedback(folder, slug, f"{job['student']} · {slug}", notes)
-            write(folder / "feedback.html", page)
-        except BaseException as error:  # a submission must never stop the others
-            text = f"{type(error).__name__}: {error}".split("\n")[0][:300]
-            result = {"status": "crashed", "notes": [text], "grades": {}}
-            lines += traceback.format_exc().split("\n")
-    os.write(1, "\n".join([*lines, ""]).encode("utf-8", "replace"))
-    write(folder / "result.json", json.dumps(result | {"key": job["key"]}))

@@ -1,0 +1,263 @@
+"""What the teacher gets: tables, pages, and what gradebooks import."""
+
+import html
+import re
+import time
+import zipfile
+from pathlib import Path
+
+from book.grading import marks, platforms, receive
+from book.grading.marks import number
+from book.grading.points import version
+from book.tools.exercises import exercise_of, points, write
+
+OFTEN = 10  # seconds between two writings of the tables
+NOTHING = "nothing handed in"
+
+
+def plain_page(one) -> str:
+    """A feedback page without the notebook, for what could not be graded or shown."""
+    escape, name = html.escape, html.escape(receive.name_of(one))
+    notes = "".join(f"<li>{escape(note)}</li>" for note in one.notes + one.run_notes)
+    said = f"Your submission could not be graded: {escape(one.status)}."
+    if one.grades:
+        most = sum(grade["max"] for grade in one.grades.values())
+        said = f"{number(one.total())} of {number(most)} points. "
+        said += "The page with your notebook could not be made."
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{name}</title></head>\n<body><h1>{name}</h1><p>{said}</p>"
+        f"<p>File: {escape(one.file)}</p><ul>{notes}</ul></body></html>\n"
+    )
+
+
+class Report:
+    """The tables and pages of a class, written as one goes."""
+
+    def __init__(self, found: list, masters: dict, rows: list, roster, chosen):
+        self.found, self.masters, self.rows = found, masters, rows
+        self.roster, self.chosen, self.written_at = roster, chosen, 0.0
+        self.names_pages()
+        self.extra = {}  # who handed in nothing, by assignment
+        slugs = sorted({one.slug for one in found if one.notebook})
+        for slug in slugs if roster else []:
+            have = {id(one.person) for one in found if one.slug == slug}
+            people = [p for p in roster.people if id(p) not in have]
+            self.extra[slug] = people
+
+    def begin(self, todo: list) -> None:
+        """Remove old pages; write those that are there, and the tables."""
+        for old in (self.chosen.out / "feedback").glob("*/*.html"):
+            old.unlink()
+        waiting = {id(one) for one in todo}
+        for one in self.found:
+            if id(one) not in waiting:
+                self.page(one)
+        self.tables()
+
+    def names_pages(self) -> None:
+        """A file name for each page, which every system takes."""
+        taken = set()
+        for one in self.found:
+            stem = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", receive.name_of(one))[:60]
+            base = f"{one.slug or 'not graded'}/{stem.strip('. ') or '_'}"
+            name, count = base, 1
+            while name.casefold() in taken:
+                count += 1
+                name = f"{base} ({count})"
+            taken.add(name.casefold())
+            one.page = f"feedback/{name}.html"
+
+    def page(self, one) -> None:
+        made = one.folder / "feedback.html" if one.folder else None
+        if made and made.exists():
+            write(self.chosen.out / one.page, made.read_text(encoding="utf-8"))
+        else:
+            write(self.chosen.out / one.page, plain_page(one))
+
+    def each(self, one) -> None:
+        """After one submission: its page, and now and then the tables."""
+        self.page(one)
+        if time.monotonic() - self.written_at > OFTEN:
+            self.tables()
+
+    def tables(self) -> None:
+        write_grades(self)
+        write_written(self)
+        self.written_at = time.monotonic()
+
+
+def write_grades(report: Report) -> None:
+    """Write `grades.csv`."""
+    masters, found = report.masters, report.found
+    used = [one.slug for one in found if one.slug]
+    names = {n for slug in used for n in points(masters[slug])}
+    names = sorted(names, key=natural)
+    head = ["student", "name", "email", "assignment", "total", "max", "waiting"]
+    rows = [[*head, "status", "handed in", *names, "note", "feedback", "file"]]
+    for one in found:
+        table = points(masters[one.slug]) if one.slug else {}
+        most = sum(sum(part.values()) for part in table.values()) if one.slug else ""
+        row = [
+            receive.id_of(one),
+            receive.name_of(one),
+            receive.email_of(one),
+            one.slug,
+        ]
+        row += [one.total(), most, one.waiting(), one.status]
+        row.append(one.sender.when or ("late" if one.sender.late else ""))
+        for name in names:
+            part = table.get(name, {})
+            scored = [one.grades.get(cell, {}).get("points", 0.0) for cell in part]
+            row.append(sum(scored) if part else "")
+        note = " ".join(one.notes + one.run_notes + one.remarks)
+        rows.append([*row, note, one.page, one.file])
+    for slug, people in report.extra.items():
+        most = sum(sum(part.values()) for part in points(masters[slug]).values())
+        for person in people:
+            row = [
+                person.id or person.name,
+                person.name,
+                person.email,
+                slug,
+                0,
+                most,
+                0,
+            ]
+            rows.append([*row, NOTHING, "", *[""] * len(names), "", "", ""])
+    marks.write_table(report.chosen.out / "grades.csv", rows)
+
+
+def write_written(report: Report) -> int:
+    """Write `written.csv`; the number of answers that wait."""
+    rows, count, done = [], 0, set()
+    for one in report.found:
+        task_names = task_titles(report.masters[one.slug]) if one.slug else {}
+        for cell, grade in one.grades.items():
+            mark = one.marks.get(cell)
+            if not (grade["waiting"] or mark):
+                continue
+            done.add(id(mark))
+            count += grade["waiting"]
+            answer = marks.in_table(one.answers.get(cell, ""))
+            worth = mark.row["points"] if mark and not changed(grade) else ""
+            comment = mark.row["comment"] if mark else ""
+            state = grade["state"] or ("to be marked" if grade["waiting"] else "")
+            if cell in one.doubtful and grade["waiting"]:
+                state = "look: " + state
+            row = [receive.id_of(one), receive.name_of(one), one.slug]
+            row += [task_names.get(exercise_of(cell), ""), cell, grade["max"], worth]
+            rows.append([*row, comment, state, answer, version(one, cell)])
+    for mark in report.rows:  # whose owner is not here, or not graded yet
+        if id(mark) not in done:
+            if not mark.used:
+                mark.row["state"] = mark.row["state"] or "not in this folder"
+            rows.append([mark.row[name] for name in marks.MARKS])
+    marks.write_table(report.chosen.out / "written.csv", [marks.MARKS, *rows])
+    return count
+
+
+def changed(grade: dict) -> bool:
+    return grade["state"].startswith("changed")
+
+
+def task_titles(master) -> dict[str, str]:
+    """The tasks by what they are called: {"ex3": "3 Two kernels in one"}."""
+    found = {}
+    for cell in master.cells:
+        head = re.match(
+            r"##\s+(.+?)(\s*\([\d.]+ points?\))?\s*$", cell.source.split("\n")[0]
+        )
+        if head and exercise_of(cell.id):
+            found.setdefault(exercise_of(cell.id), head[1])
+    return found
+
+
+def natural(name: str) -> tuple:
+    """Sorts ex2 before ex10."""
+    return tuple(int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name))
+
+
+def write_for_import(report: Report) -> list[str]:
+    """Write what platforms import; what is to be said about it."""
+    folder, said = report.chosen.out / "import", []
+    for slug in sorted({one.slug for one in report.found if one.notebook}):
+        mine = [one for one in report.found if one.slug == slug and one.grades]
+        most = sum(sum(p.values()) for p in points(report.masters[slug]).values())
+        done = []
+        for one in mine:
+            worth = None if one.waiting() else one.total()
+            done.append((one.sender, one.person, worth))
+        open_ = sum(worth is None for *_, worth in done)
+        if open_:
+            said.append(f"import/{slug}*: {open_} are left out until they are marked.")
+        hidden = sum(one.sender.anonymous() for one in mine)
+        if hidden:
+            said.append(
+                f"import/{slug}*: {hidden} are anonymous, so no table can name them. "
+                "Show the students' names in Canvas and download again."
+            )
+        platforms.write_imports(folder, slug, most, done, report.roster)
+        limit = platforms.maximum_of(report.roster) if report.roster else None
+        if limit is not None and limit < most:
+            said.append(
+                f"The worksheet's maximum is {number(limit)}, {slug} has "
+                f"{number(most)} points: Moodle skips what is above. Set it there."
+            )
+        for name in ("moodle", "canvas"):
+            pages = [one for one in mine if one.sender.platform == name]
+            pages = [one for one in pages if one.sender.prefix]
+            if pages:
+                pack(folder / f"{slug}-{name}-feedback.zip", pages, report.chosen.out)
+    return said
+
+
+def pack(path: Path, found: list, out: Path) -> None:
+    """The feedback pages under the names by which the platform knows the students.
+
+    Moodle, "Upload multiple feedback files in a zip": the first part of a path is
+    NAME_ID_PLUGINTYPE_PLUGIN (mod/assign/feedback/file/importziplib.php). Canvas,
+    "Upload Submissions": the first two numbers in a name are user and attachment
+    (app/models/assignment.rb).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as box:
+        for one in found:
+            name = f"{one.sender.prefix}feedback.html"
+            if one.sender.platform == "moodle":
+                name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
+            box.write(out / one.page, name)
+
+
+def tell(report: Report, left_out: list[str], said: list[str]) -> None:
+    """What came out, and where it lies."""
+    found, out = report.found, report.chosen.out
+    count = {}
+    for one in found:
+        count[one.status] = count.get(one.status, 0) + 1
+    print("\n" + ", ".join(f"{n} {status}" for status, n in sorted(count.items())))
+    for one in found:
+        why = " ".join(one.notes + one.run_notes + one.remarks)
+        if one.status != "ok":
+            print(f"  {one.status}: {receive.name_of(one)} ({one.file}). {why}")
+        elif one.remarks:
+            print(f"  {receive.name_of(one)}: {' '.join(one.remarks)}")
+    if report.roster:
+        strangers = [one for one in found if one.person is None]
+        for one in strangers:
+            print(f"  not in the roster: {receive.name_of(one)} ({one.file})")
+        for slug, people in report.extra.items():
+            names = ", ".join(person.name or person.id for person in people)
+            if names:
+                print(f"  {NOTHING}, {slug}: {names}")
+    for text in [*left_out, *said]:
+        print(f"  {text}")
+    open_ = sum(g["waiting"] for one in found for g in one.grades.values())
+    print(f"Grades:   {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")
+    print(f"Import:   {out / 'import'}")
+    if open_:
+        print(
+            f"Written:  {out / 'written.csv'}: {open_} answers wait for points. "
+            "Fill them in and run the same command again."
+        )

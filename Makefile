@@ -39,8 +39,9 @@ outputs: environment ## execute all notebooks and write their outputs back
 facts: environment ## show the numbers that the text states, with their values
 	@$(python) book/tools/facts.py
 
-exercises: environment grading ## write student copies and solutions of the exercises
-	@$(python) book/tools/exercises.py
+exercises: environment ## write what is handed out (CHAPTER=04-… CHECKS=… VARIANTS=…)
+	@$(python) book/tools/exercises.py $(CHAPTER) \
+		$(if $(CHECKS),--checks $(CHECKS)) $(if $(VARIANTS),--variants "$(VARIANTS)")
 
 grade: environment grading ## grade submissions (SUBMISSIONS=folder ROSTER=table.csv)
 	@$(if $(SUBMISSIONS),,$(error Say which folder: make grade SUBMISSIONS=folder))

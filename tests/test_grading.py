@@ -1383,50 +1383,55 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
         assert row | {"state": ""} == again | {"state": ""}
 
 
-@pytest.mark.slow
-def test_student_copies_are_those_of_nbgrader(tmp_path):
-    """The cuts that the tests make are nbgrader's, cell for cell, in two masters.
+NBGRADER = """
+import json, sys, nbformat
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+for path in sys.argv[3:]:
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    solutions = ClearSolutions(code_stub={"python": sys.argv[1]}, text_stub=sys.argv[2])
+    for step in (solutions, ClearHiddenTests()):
+        notebook, _ = step.preprocess(notebook, {"nbgrader": {}})
+    print(json.dumps(notebook))
+"""
 
-    `make exercises` checks each copy that it writes.
-    """
+
+@pytest.mark.slow
+def test_student_copies_are_those_of_nbgrader():
+    """The cuts that make student copies are nbgrader's, cell for cell."""
     need_environment()
-    slugs = sorted({SLUGS[0], SLUGS[-1]})
-    script = (
-        "import sys; from pathlib import Path; from book.tools import exercises\n"
-        "for slug in sys.argv[2:]: exercises.assemble(slug, Path(sys.argv[1], slug))"
-    )
-    python = exercises.ENVIRONMENT / "bin" / "python"
-    bin_first = os.pathsep.join([str(python.parent), os.environ["PATH"]])
-    subprocess.run(
-        [str(python), "-c", script, str(tmp_path), *slugs],
-        cwd=ROOT,
+    done = subprocess.run(
+        [exercises.ENVIRONMENT / "bin" / "python", "-c", NBGRADER]
+        + [exercises.CODE_STUB, TEXT_STUB]
+        + [exercises.MASTERS / f"{slug}.ipynb" for slug in SLUGS],
         check=True,
-        env=os.environ | {"PATH": bin_first},
+        capture_output=True,
+        text=True,
     )
-    for slug in slugs:
-        path = tmp_path / slug / "release" / slug / f"{slug}.ipynb"
-        copied = nbformat.read(path, as_version=nbformat.NO_CONVERT)
-        master = read(slug)
-        for given, ours in zip(copied.cells, master.cells, strict=True):
-            want = (ours.id, exercises.student_source(ours))
-            assert (given.id, given.source) == want, slug
-        assert exercises.check_student(copied, master) == []
+    for slug, text in zip(SLUGS, done.stdout.splitlines(), strict=True):
+        for cut, master in zip(
+            json.loads(text)["cells"], read(slug).cells, strict=True
+        ):
+            want = (master.id, exercises.student_source(master))
+            assert (cut["id"], "".join(cut["source"])) == want, slug
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not SLUGS, reason="there are no exercises yet")
-def test_exercises_are_written_once():
-    need_environment()
-    slug = SLUGS[0]
-    for name in ("student", "solutions"):
-        (exercises.BUILD / name / f"{slug}.ipynb").unlink(missing_ok=True)
-    done = command("exercises.py", slug)
-    assert f"{slug}: written" in done.stdout, done.stderr
-    solved = exercises.BUILD / "solutions" / f"{slug}.ipynb"
-    cells = nbformat.read(solved, as_version=nbformat.NO_CONVERT).cells
-    assert not [
-        c.id for c in cells if kind(c) == "solution" and "YOUR CODE" in c.source
-    ]
-    assert all(c.execution_count for c in cells if c.cell_type == "code" and c.source)
-    assert f"{slug}: up to date" in command("exercises.py", slug).stdout
-    assert "no master" in command("exercises.py", "99-nothing").stderr
+def test_what_is_handed_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(exercises, "BUILD", tmp_path)
+    slug = "04-convolution-2d"
+    (tmp_path / "roster.csv").write_text("id,name\n007,Bo\n李/雷,Li\n")
+    roster = ["--variants", str(tmp_path / "roster.csv"), slug]
+    assert exercises.main([*roster, "--checks", "visible"]) == 0
+    folder = tmp_path / "variants" / slug
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"007_{slug}.ipynb", f"李_雷_{slug}.ipynb"]
+    mine = nbformat.read(folder / names[1], as_version=nbformat.NO_CONVERT)
+    assert mine.metadata["variant"] == "李/雷"
+    assert any("hidden=False" in cell.source for cell in mine.cells)
+    assert exercises.main(["--checks", "none", slug]) == 0
+    bare = (tmp_path / "student" / f"{slug}.ipynb").read_text("utf-8")
+    assert "check(" not in bare
+    solved = (tmp_path / "solutions" / f"{slug}.ipynb").read_text("utf-8")
+    assert "BEGIN SOLUTION" in solved
+    assert "{{" not in solved
+    with pytest.raises(GradingError, match="no master exercises/masters/99-nothing"):
+        exercises.main(["99-nothing"])

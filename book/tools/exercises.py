@@ -1,29 +1,23 @@
-"""Student copies and the solutions edition of the exercises: `make exercises`.
+"""The exercises' format, and what is handed out of it: `make exercises`.
 
 The masters in `exercises/masters/` are notebooks in nbgrader's format, with solutions,
-hidden tests and hints. Two copies of each are written:
+hidden tests, hints and outputs. Of each is made
 
-- `_build/exercises/student/NN-slug.ipynb`: to hand out, no solutions, no hidden tests;
-- `_build/exercises/solutions/NN-slug.ipynb`: everything, executed, with its outputs.
-
-nbgrader lives in an environment of its own (`.venv-grade`) and runs the notebooks with
-the interpreter that called this script.
+- `exercises/NN-slug.ipynb`, the student copy: no solutions, hidden tests or hints;
+- `_build/exercises/solutions/NN-slug.ipynb`, everything, to read;
+- with `--variants`, `_build/exercises/variants/NN-slug/`, a copy for each student.
 """
 
 import argparse
 import ast
-import contextlib
 import copy
 import functools
 import hashlib
 import importlib.util
 import json
-import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -558,95 +552,6 @@ def write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-@contextlib.contextmanager
-def quiet_log():
-    """Collect what nbgrader logs, instead of printing it: yields a list of lines."""
-    lines = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())
-    log = logging.getLogger("traitlets")
-    old, propagate = log.handlers[:], log.propagate
-    log.handlers, log.propagate = [handler], False
-    try:
-        yield lines
-    finally:
-        log.handlers, log.propagate = old, propagate
-
-
-def convert(converter, root: Path, slug: str, student: str = "", **settings) -> None:
-    """Run one of nbgrader's converters in the course folder `root`.
-
-    `settings` are values for its configuration: {"Execute": {"timeout": 30}, ...}.
-    """
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
-
-    config = Config(settings)
-    config.CourseDirectory.root = str(root)
-    config.CourseDirectory.assignment_id = slug
-    config.CourseDirectory.student_id = student or "*"
-    config.ClearSolutions.code_stub = {"python": CODE_STUB}
-    config.ClearSolutions.text_stub = TEXT_STUB
-    # Sockets in place of ports: other users cannot connect. Their path must be short.
-    with tempfile.TemporaryDirectory(prefix="kernel", dir="/tmp") as sockets:
-        os.environ["JUPYTER_RUNTIME_DIR"] = sockets
-        config.KernelManager.transport = "ipc"
-        config.KernelManager.ip = f"{sockets}/socket"
-        converter(coursedir=CourseDirectory(config=config), config=config).start()
-
-
-def assemble(slug: str, root: Path) -> Path:
-    """Make a course folder of one master, with nbgrader's gradebook; the student copy.
-
-    Raises:
-        GradingError: the master, or the copy made of it, is not as it should be.
-    """
-    from nbgrader.converters import GenerateAssignment
-
-    master = nbformat.read(MASTERS / f"{slug}.ipynb", as_version=nbformat.NO_CONVERT)
-    problems = check_master(master)
-    if problems:
-        raise GradingError("\n  ".join([f"exercises/masters/{slug}.ipynb:", *problems]))
-    shutil.rmtree(root, ignore_errors=True)
-    source = root / "source" / slug / f"{slug}.ipynb"
-    source.parent.mkdir(parents=True)
-    shutil.copy(MASTERS / f"{slug}.ipynb", source)
-    with quiet_log():
-        convert(GenerateAssignment, root, slug)
-    release = root / "release" / slug / f"{slug}.ipynb"
-    student = nbformat.read(release, as_version=nbformat.NO_CONVERT)
-    student.metadata["exercise"] = slug  # tells the grader which assignment this is
-    problems = check_student(student, master)
-    if problems:
-        raise GradingError("\n  ".join([f"student copy of {slug}:", *problems]))
-    write(release, nbformat.writes(student) + "\n")
-    return release
-
-
-def solve(slug: str, root: Path) -> Path:
-    """The executed solutions edition, in a course folder that `assemble` has made.
-
-    Raises:
-        GradingError: a cell of the solution fails.
-    """
-    from nbgrader.converters import GenerateSolution
-
-    with quiet_log():
-        convert(GenerateSolution, root, slug, Execute={"timeout": 600})
-    path = root / "solution" / slug / f"{slug}.ipynb"
-    solved = nbformat.read(path, as_version=nbformat.NO_CONVERT)
-    for cell in solved.cells:
-        cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                raise GradingError(
-                    f"exercises/masters/{slug}.ipynb: the solution fails in cell "
-                    f"{cell.id}: {output.ename}: {output.evalue}"
-                )
-    write(path, nbformat.writes(solved) + "\n")
-    return path
-
-
 def digest(*paths: Path) -> str:
     """A fingerprint of the contents of files; of the .py files of folders."""
     found = hashlib.sha256()
@@ -656,48 +561,78 @@ def digest(*paths: Path) -> str:
     return found.hexdigest()
 
 
-def inputs(slug: str) -> list[Path]:
-    """Everything that a student copy and its grades depend on."""
-    here = Path(__file__).parent
-    master = MASTERS / f"{slug}.ipynb"
-    setup = here / "setup_cell.txt"
-    return [master, Path(__file__), setup, REQUIREMENTS, ROOT / "utils"]
+# --- what is handed out
 
 
-def build(slug: str) -> bool:
-    """Write both copies of one master; False if they were there and up to date."""
-    copies = {name: BUILD / name / f"{slug}.ipynb" for name in ("student", "solutions")}
-    stamp = BUILD / "work" / f"{slug}.stamp"
-    key = digest(*inputs(slug))
-    made = all(path.exists() for path in copies.values())
-    if made and stamp.exists() and stamp.read_text() == key:
-        return False
-    root = BUILD / "work" / slug
-    write(copies["student"], assemble(slug, root).read_text(encoding="utf-8"))
-    write(copies["solutions"], solve(slug, root).read_text(encoding="utf-8"))
-    shutil.rmtree(root)
-    write(stamp, key)
-    return True
+def master_of(slug: str):
+    """The master of that name, checked.
+
+    Raises:
+        GradingError: there is none, or it is not as it should be.
+    """
+    path = MASTERS / f"{slug}.ipynb"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in MASTERS.glob("*.ipynb"))) or "none"
+        raise GradingError(f"no master {path.relative_to(ROOT)}; there are: {known}")
+    master = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    problems = check_master(master)
+    if problems:
+        raise GradingError("\n  ".join([f"{path.relative_to(ROOT)}:", *problems]))
+    return master
+
+
+def solutions(master):
+    """A master with its numbers in its texts: solutions, tests, hints and outputs."""
+    made = copy.deepcopy(master)
+    numbers = numbers_of(master)
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = rendered(cell.source, numbers.get(exercise_of(cell.id), {}))
+    return made
+
+
+def hand_out(slug: str, checks: str, students: list[str]) -> list[Path]:
+    """Write what is handed out of a master, and its solutions; the files.
+
+    Student copies as they are committed, if nothing else is asked for; else below
+    `BUILD`, one for each of `students` if there are any.
+    """
+    master = master_of(slug)
+    made = {BUILD / "solutions" / f"{slug}.ipynb": solutions(master)}
+    if checks == "all" and not students:
+        made[MASTERS.parent / f"{slug}.ipynb"] = student_copy(master, slug)
+    elif not students:
+        copied = student_copy(master, slug, checks=checks)
+        made[BUILD / "student" / f"{slug}.ipynb"] = copied
+    for student in students:
+        name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", student)
+        path = BUILD / "variants" / slug / f"{name}_{slug}.ipynb"
+        if path in made:
+            raise GradingError(f"two students would get the file {path.name}")
+        made[path] = student_copy(master, slug, student, checks)
+    for path, notebook in made.items():
+        write(path, nbformat.writes(notebook) + "\n")
+    return list(made)
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("slug", nargs="*", help="e.g. 01-perceptron; default: all")
-    wanted = parser.parse_args(arguments).slug
-    slugs = sorted(path.stem for path in MASTERS.glob("*.ipynb"))
-    unknown = sorted(set(wanted) - set(slugs))
-    if unknown or not slugs:
-        known = ", ".join(slugs) or "none"
-        raise GradingError(
-            f"no master exercises/masters/{'/'.join(unknown)}; there are: {known}"
-        )
-    enter_environment()
-    for old in BUILD.glob("s*/*.ipynb"):
-        if old.stem not in slugs:
-            old.unlink()
-    for slug in wanted or slugs:
-        print(f"{slug}: {'written' if build(slug) else 'up to date'}", flush=True)
-    print(f"Student copies: {BUILD / 'student'}\nSolutions:      {BUILD / 'solutions'}")
+    add = parser.add_argument
+    add("slug", nargs="*", help="e.g. 01-perceptron; default: all")
+    add("--checks", choices=CHECKS, default="all", help="what check() runs (all)")
+    add("--variants", default="", help="table of the class: a copy for each, by id")
+    chosen = parser.parse_args(arguments)
+    students = []
+    if chosen.variants:
+        from book.grading.platforms import read_roster
+
+        roster = read_roster(Path(chosen.variants).expanduser())
+        students = [person.id or person.name for person in roster.people]
+    slugs = chosen.slug or sorted(path.stem for path in MASTERS.glob("*.ipynb"))
+    for slug in slugs:
+        paths = hand_out(slug, chosen.checks, students)
+        print(f"{slug}: {len(paths) - 1} to hand out", flush=True)
+    print(f"To hand out: {paths[-1].parent}\nSolutions:   {paths[0].parent}")
     return 0
 
 

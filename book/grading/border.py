@@ -551,6 +551,7 @@ class Link:
         self.sock, self.namespace, self.open = sock, namespace, namespace is not None
         self.shown, self.dropped = {}, []
         self.graphs, self.sent, self.depth, self.count = {}, {}, 0, 0
+        self.altered = []
         self.random = None  # the state of the generators that both sides know
         self.lock = threading.RLock()
 
@@ -653,7 +654,11 @@ class Link:
         pairs = [[name, writer.value(v)] for name, v in settings.items()]
         header["settings"] = pairs
         header.update(more)
-        return self.exchange(header, writer, remote._name)[0]
+        value, header, reader = self.exchange(header, writer, remote._name)
+        if self.open:  # the judge's functions may change what they are given
+            for k, code in header.get("altered", []):
+                args[k][...] = reader.value(code)
+        return value
 
     def exchange(self, header, writer, name):
         """Send a request, answer what is asked meanwhile, and return the reply."""
@@ -709,7 +714,10 @@ class Link:
             for handle in header.get("dropped", []):
                 self.forget(handle)
             self.take_random(header)
+            self.altered = []
             reply = self.do(header, reader, writer)
+            if self.altered:
+                reply["altered"] = [[k, writer.value(x)] for k, x in self.altered]
         except Gone:
             raise
         except BaseException as error:  # SystemExit, too: it is the other side's
@@ -747,8 +755,24 @@ class Link:
                 if self.torch:
                     call = thing, args, settings
                     return self.networks.run(self, call, reader, writer, header)
-                return {"value": writer.value(thing(*args, **settings))}
+                value = self.carry_out(thing, args, settings)
+                return {"value": writer.value(value)}
         return {"value": writer.value(ACTIONS[do](thing, *reader.items(values, 0)))}
+
+    def carry_out(self, thing, args, settings):
+        """Call one of our functions; what the judge's alter, the student's side hears.
+
+        The other way round nothing comes back: an answer cannot change what it is
+        compared with.
+        """
+        before = [x.copy() for x in args if type(x) is np.ndarray]
+        value = thing(*args, **settings)
+        if not self.open:
+            after = [k for k, x in enumerate(args) if type(x) is np.ndarray]
+            pairs = zip(after, before, strict=True)
+            other = [k for k, x in pairs if not np.array_equal(args[k], x)]
+            self.altered = [(k, args[k]) for k in other]
+        return value
 
     def share_random(self, header) -> None:
         if self.torch:

@@ -114,7 +114,9 @@ def dotted(node, table: dict[str, str]) -> str:
     return ""
 
 
-def forbidden(test: str, given: list[str], sources: list[str], answer: list[str]) -> str:
+def forbidden(
+    test: str, given: list[str], sources: list[str], answer: list[str]
+) -> str:
     """What a student's cells use that the test forbids, as a sentence; "" if nothing.
 
     A line `# forbidden: torch.conv2d, np.convolve` of a test names it. Looked up in the
@@ -129,7 +131,9 @@ def forbidden(test: str, given: list[str], sources: list[str], answer: list[str]
     ours, _ = imported([ast.parse(source) for source in given])
     theirs, whole = imported([parsed(source) for source in sources])
     table = {**ours, **theirs}
-    stands = {dotted(ast.parse(w.lstrip("."), mode="eval").body, ours): w for w in wanted}
+    stands = {
+        dotted(ast.parse(w.lstrip("."), mode="eval").body, ours): w for w in wanted
+    }
     for node in (n for source in answer for n in ast.walk(parsed(source))):
         found, last = [], ""
         if isinstance(node, ast.Name | ast.Attribute):

@@ -24,12 +24,12 @@ from book.grading.border import (
     Remote,
     Unplain,
     Writer,
-    clean,
-    course_module,
     exact,
-    known as known_name,
     path_of,
     set_field,
+)
+from book.grading.border import (
+    known as known_name,
 )
 
 DTYPES = {
@@ -39,7 +39,7 @@ DTYPES = {
 }
 PLAIN_FUNCTIONS = {name: getattr(torch, name) for name in ("relu", "sigmoid", "tanh")}
 OWN = frozenset(vars(nn.Module()))  # what every module holds
-DRAWS = 10**8  # numbers that an answer may draw at a time
+DRAWS = 2 * 10**7  # numbers that an answer may draw at a time
 
 
 def known(module: str, name: str):
@@ -140,9 +140,15 @@ def module(writer: Writer, x, depth: int):
         bases = (path_of(base) for base in type(x).__mro__)
         path = next((found for found in bases if found), None)
         handle, _ = writer.link.show(x)
-    parameters = [[n, p if p is None else tensor(writer, p)] for n, p in x._parameters.items()]
+    parameters = [
+        [n, p if p is None else tensor(writer, p)] for n, p in x._parameters.items()
+    ]
     buffers = [
-        [n, b if b is None else tensor(writer, b), n not in x._non_persistent_buffers_set]
+        [
+            n,
+            b if b is None else tensor(writer, b),
+            n not in x._non_persistent_buffers_set,
+        ]
         for n, b in x._buffers.items()
     ]
     for p in x._parameters.values():
@@ -249,14 +255,19 @@ def read_module(reader, depth, path, handle, name, training, *state):
         value = reader.value(code, depth)
         if value is not None and not isinstance(value, nn.Parameter):
             raise Bad("a parameter")
-        made.register_parameter(key, value)
+        made._parameters[exact(key, str)] = value
     for key, code, persistent in buffers:
-        made.register_buffer(key, reader.value(code, depth), persistent is True)
+        value = reader.value(code, depth)
+        if value is not None and not isinstance(value, torch.Tensor):
+            raise Bad("a buffer")
+        made._buffers[exact(key, str)] = value
+        if persistent is not True:
+            made._non_persistent_buffers_set.add(key)
     for key, code in children:
         child = reader.value(code, depth)
         if child is not None and not isinstance(child, nn.Module):
             raise Bad("a part of a network")
-        made.register_module(key, child)
+        made._modules[exact(key, str)] = child
     for key, number in numbers:
         made._parameters[key]._number = exact(number, int)
     return made
@@ -357,11 +368,12 @@ def run(link, call, reader, writer, header) -> dict:
     """Carry out a call for the other side; what needs gradients stays connected."""
     thing, args, settings = call
     with like_there(header):
-        value = thing(*args, **settings)
+        value = link.carry_out(thing, args, settings)
         return answer(link, value, reader, writer)
 
 
 def answer(link, value, reader, writer) -> dict:
+    """The reply to a call: its value, connected to the arguments if need be."""
     if not reader.leaves or not torch.is_grad_enabled():
         return {"value": writer.value(value)}
     writer.live = []
@@ -392,7 +404,9 @@ class Crossing(torch.autograd.Function):
         found, *_ = ctx.link.exchange(header, writer, "gradient")
         good = isinstance(found, list) and len(found) == len(ctx.shapes)
         for one, shape in zip(found if good else (), ctx.shapes, strict=True):
-            good &= one is None or (isinstance(one, torch.Tensor) and one.shape == shape)
+            good &= one is None or (
+                isinstance(one, torch.Tensor) and one.shape == shape
+            )
         if not good:
             raise Bad("gradients")
         return None, None, None, *found
@@ -430,7 +444,7 @@ def do(link, what, header, reader, writer) -> dict:
                     parts[name].training = training is True
             args = reader.items(header["values"], 0)
             settings = dict(reader.pairs(header["settings"], 0))
-            value = torch.func.functional_call(x, state, args, settings, strict=False)
+            value = torch.func.functional_call(x, state, tuple(args), settings)
             reply = answer(link, value, reader, writer)
             changed = [[n, b] for n, b in state.items() if b._version != before[n]]
             buffers = [[n, b] for n, b in changed if not isinstance(b, nn.Parameter)]
@@ -475,16 +489,22 @@ def share_random(link, header) -> None:
 
 
 def take_random(link, found) -> None:
-    """Take over the other side's states; the judge, if they are only further on."""
+    """Take over the other side's states; the judge, if they are only further on.
+
+    An answer that seeds the generators leaves the judge's as they are.
+    """
+    here = states()
     try:
         there = [bytes.fromhex(text) for text in found]
-        here = states()
         if [len(data) for data in there] != [len(data) for data in here]:
             raise Bad("a generator")
         if not link.open:
-            there = [further(*pair) for pair in zip(here, there, (24, 0, 0), (8, 1, 1), strict=True)]
+            for k, (start, width) in enumerate(((24, 8), (0, 4), (0, 4))):
+                if not ahead(here[k], there[k], start, width):
+                    link.random = None  # the other side hears ours again
+                    return
     except (TypeError, ValueError):
-        raise Bad("the random numbers were not drawn, but chosen") from None
+        raise Bad("a generator") from None
     torch.set_rng_state(torch.frombuffer(bytearray(there[0]), dtype=torch.uint8))
     words = np.frombuffer(there[1], "<u4")
     np.random.set_state(("MT19937", words[:624], int(words[624]), 0, 0.0))
@@ -493,35 +513,35 @@ def take_random(link, found) -> None:
     link.random = states()
 
 
-def further(here: bytes, there: bytes, start: int, width: int) -> bytes:
-    """`there`, if it is a state of the same Mersenne twister after some draws.
+def ahead(here: bytes, there: bytes, start: int, width: int) -> bool:
+    """Whether `there` is the state of the same Mersenne twister after some draws.
 
-    Its 624 words stand at byte `start`, of 8 bytes each if `width` is 8, else of 4.
+    Its 624 words stand at byte `start`, `width` bytes each.
     """
     if here == there:
-        return there
-    end, kind = start + 624 * (8 if width == 8 else 4), "<u8" if width == 8 else "<u4"
-    old, new = (np.frombuffer(data[start:end], kind) for data in (here, there))
-    if width == 8:
-        seed, left, seeded, place = struct.unpack_from("<QiiQ", there)
-        if not (seeded == 1 and 0 <= place <= 624 and left + place in (1, 625)):
-            raise Bad("a generator")
-        normals = struct.unpack_from("<3d", there, end), struct.unpack_from("<f", there, end + 32)
-        if not all(abs(n) < 20 for pair in normals for n in pair):  # NaN, too
-            raise Bad("a generator")
-    else:
-        (place,) = struct.unpack_from("<I", there, end)
-        if place > 624:
-            raise Bad("a generator")
-    if not np.array_equal(old, new):
-        stream, goal = twister(old, 624), twister(new, 0).random_raw(624)
-        for _ in range(DRAWS // (624 * 160)):
-            rows = stream.random_raw(624 * 160).reshape(160, 624)
-            if (rows[:, 0] == goal[0]).any() and (rows == goal).all(axis=1).any():
-                break
-        else:
-            raise Bad("a generator")
-    return there
+        return True
+    end = start + 624 * width
+    old, new = (np.frombuffer(data[start:end], f"<u{width}") for data in (here, there))
+    if width == 8:  # torch's: what else is in it
+        _, left, seeded, place = struct.unpack_from("<QiiQ", there)
+        normals = (
+            *struct.unpack_from("<3d", there, end),
+            *struct.unpack_from("<f", there, end + 32),
+        )
+        if not all(abs(n) < 20 for n in normals) or seeded != 1:  # NaN, too
+            return False
+        if not (0 <= place <= 624 and left + place in (1, 625)):
+            return False
+    elif struct.unpack_from("<I", there, end)[0] > 624:
+        return False
+    if np.array_equal(old, new):
+        return True
+    stream, goal = twister(old, 624), twister(new, 0).random_raw(624)
+    for _ in range(DRAWS // (624 * 160)):
+        rows = stream.random_raw(624 * 160).reshape(160, 624)
+        if (rows[:, 0] == goal[0]).any() and (rows == goal).all(axis=1).any():
+            return True
+    return False
 
 
 def twister(words, place):

@@ -9,8 +9,8 @@ test. Where a test asks for a name that the given cells have not bound, the stud
 kernel is asked, through a `Link`: see border.py. Nothing of the student's is imported
 or executed here; points come from here alone.
 
-A test that fails in its place is run once more when all cells have run, and no more: who
-asks for it, and how often, is the student's side, which is not trusted.
+A test that fails in its place is run once more when all cells have run, and no more
+often: who asks for it is the student's side, which is not trusted.
 """
 
 import ast

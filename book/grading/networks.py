@@ -25,6 +25,7 @@ from book.grading.border import (
     Unplain,
     Writer,
     exact,
+    isa,
     path_of,
     set_field,
 )
@@ -63,20 +64,20 @@ def known(module: str, name: str):
 
 def encode(writer: Writer, x, depth: int):
     """A thing of torch; None if it is no such."""
-    if isinstance(x, torch.Tensor):
+    if isa(x, torch.Tensor):
         return tensor(writer, x)
-    if isinstance(x, nn.Module):
+    if isa(x, nn.Module):
         return module(writer, x, depth)
-    if isinstance(x, torch.optim.Optimizer):
+    if isa(x, torch.optim.Optimizer):
         return optimizer(writer, x, depth)
-    if isinstance(x, torch.Size):
+    if isa(x, torch.Size):
         return ["size", list(x)]
-    if isinstance(x, torch.dtype):
+    if isa(x, torch.dtype):
         name = str(x).split(".")[1]
         return ["torch_dtype", name] if name in DTYPES else None
-    if isinstance(x, torch.device):
+    if isa(x, torch.device):
         return ["device", str(x)]
-    if isinstance(x, torch.Generator):
+    if isa(x, torch.Generator):
         state = x.get_state()
         torch.empty(1000).uniform_(generator=x)  # what stays is moved on
         return ["torch_generator", writer.buffer(state.numpy().tobytes())]
@@ -306,7 +307,7 @@ class RemoteModule(nn.Module):
     """A network of the other side's class, with its parts and numbers here."""
 
     def __init__(self, link: Link, remote: Remote):
-        super().__init__()
+        nn.Module.__init__(self)
         self.__dict__["_home"] = link, remote
 
     def forward(self, *args, **settings):
@@ -322,10 +323,10 @@ class RemoteModule(nn.Module):
 
 
 def remote_class(base):
-    """RemoteModule, or one that `isinstance` takes for a `base`."""
+    """RemoteModule, with the methods of a known class but for the forward pass."""
     if base is None or base is nn.Module:
         return RemoteModule
-    return type(base.__name__, (RemoteModule,), {"__class__": property(lambda s: base)})
+    return type(base.__name__, (RemoteModule, base), {})
 
 
 def forward(x: RemoteModule, args, settings):
@@ -437,7 +438,8 @@ def do(link, what, header, reader, writer) -> dict:
             raise Bad("no network")
         with like_there(header):
             state = dict(reader.pairs(header["state"], 0))
-            before = {n: b._version for n, b in state.items()}
+            buffers = {n for n, b in state.items() if not isinstance(b, nn.Parameter)}
+            before = {n: state[n].clone() for n in buffers}
             parts = dict(x.named_modules())
             for name, training in header["training"]:
                 if name in parts:
@@ -446,10 +448,9 @@ def do(link, what, header, reader, writer) -> dict:
             settings = dict(reader.pairs(header["settings"], 0))
             value = torch.func.functional_call(x, state, tuple(args), settings)
             reply = answer(link, value, reader, writer)
-            changed = [[n, b] for n, b in state.items() if b._version != before[n]]
-            buffers = [[n, b] for n, b in changed if not isinstance(b, nn.Parameter)]
+            changed = [n for n in buffers if not torch.equal(state[n], before[n])]
             live, writer.live = writer.live, None
-            reply["changed"] = [[n, writer.value(b)] for n, b in buffers]
+            reply["changed"] = [[n, writer.value(state[n])] for n in changed]
             writer.live = live
             return reply
     number = exact(header["number"], int)

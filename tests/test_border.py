@@ -298,13 +298,13 @@ def test_what_a_judges_function_alters_is_altered_there_and_not_here():
 
 def test_one_chance_on_both_sides():
     def draw():
-        return torch.rand(()).item() + np.random.rand() + random.random()
+        return torch.rand(()).item() + np.random.rand() + random.random()  # noqa: NPY002
 
     draws = []
     with Both(draw=draw) as both:
         for f in (draw, both.get("draw")):
             torch.manual_seed(3)
-            np.random.seed(3)
+            np.random.seed(3)  # noqa: NPY002
             random.seed(3)
             draws.append([f(), torch.rand(2000).sum().item(), f()])
     assert draws[0] == draws[1]
@@ -407,12 +407,13 @@ DEEP = [0]
 for _ in range(80):
     DEEP = ["list", [*DEEP]] if DEEP == [0] else ["list", [DEEP]]
 MODULE = ["module", ["torch.nn.modules.linear", "Linear"], None, "x", True]
+SEQUENTIAL = ["name", "torch.nn.modules.container", "Sequential"]
 HOSTILE = {
     "no header": b"\xff\xff\xff\xff",
     "no JSON": struct.pack(">I", 4) + b"{{{{",
     "deep JSON": struct.pack(">I", 10**5) + b"[" * 10**5,
     "deep list": frame(DEEP),
-    "huge number": struct.pack(">I", 20020) + b'{"value":' + b"9" * 20000 + b',"buffers":[]}',
+    "huge number": frame(7).replace(b"7", b"9" * 20000),
     "huge buffers": frame(1, buffers=[]).replace(b"[]", b"[99999999999]"),
     "negative buffer": frame(1).replace(b"[]", b"[-1]"),
     "object dtype": frame(["array", "O", [1], 0], [bytes(8)]),
@@ -433,8 +434,8 @@ HOSTILE = {
     "a class of no course": frame(["course", ["os", "PathLike"], []]),
     "dunder field": frame(["course", ["utils.mlp", "MLP"], [["__class__", 1]]]),
     "method as field": frame(["course", ["utils.mlp", "MLP"], [["forward", 1]]]),
-    "parameters hidden": frame([*MODULE, [["parameters", ["name", "torch.nn.modules.container", "Sequential"]]], [], [], [], []]),
-    "a module of no class": frame(["module", ["utils.mlp", "MLP"], None, "x", True, [], [], [], [], []]),
+    "parameters hidden": frame([*MODULE, [["parameters", SEQUENTIAL]], [], [], [], []]),
+    "no network": frame(["module", ["utils.mlp", "MLP"], *MODULE[2:], *[[]] * 5]),
     "hooks": frame([*MODULE, [["_forward_hooks", ["dict", []]]], [], [], [], []]),
     "not hashable": frame(["set", [["list", []]]]),
     "one of ours": frame(["home", 3]),

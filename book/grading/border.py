@@ -825,6 +825,15 @@ def describe(error: BaseException) -> dict:
 
 
 def serve(namespace: dict, sock) -> None:
-    """Answer the judge's questions about `namespace` on a connected socket."""
+    """Answer the judge's questions about `namespace` on a connected socket.
+
+    The random numbers that the student's cells draw afterwards are not changed by it.
+    """
     with sock:
-        Link(sock, namespace).serve()
+        link = Link(sock, namespace)
+        before = link.networks.states() if link.torch else None
+        try:
+            link.serve()
+        finally:
+            if before is not None:
+                link.networks.restore(before)

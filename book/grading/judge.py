@@ -29,8 +29,6 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from book.grading.border import (
     Bad,
     Given,
@@ -41,6 +39,7 @@ from book.grading.border import (
     Unplain,
     clean,
 )
+from book.grading.border import serve as serve_names
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = (  # once for all; what the masters import takes seconds
@@ -396,7 +395,6 @@ def start() -> None:
     for name in IMPORTED.split():
         importlib.import_module(name)
     sys.modules["torch"].set_num_threads(1)
-    np.seterr(all="warn")
 
 
 def teach() -> None:
@@ -406,6 +404,48 @@ def teach() -> None:
     except ImportError:
         return
     course.together = together
+
+
+def witness(cells: list[dict]) -> socket.socket:
+    """A judge in a fork of this process; `ask_witness` puts a question to it.
+
+    For the tests of the masters, which need no sandbox.
+    """
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def answer():
+        mine.close()
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        teach()
+        assignment = Assignment(cells)
+        assignment.run_given()
+        while True:
+            data, descriptors, *_ = socket.recv_fds(theirs, 2**16, 2)
+            if not data:
+                return
+            name, seconds = json.loads(data)
+            with socket.socket(fileno=descriptors[0]) as sock:
+                why = run_test(assignment, name, sock, seconds)
+            os.write(descriptors[1], json.dumps(why).encode())
+            os.close(descriptors[1])
+
+    fork(answer)
+    theirs.close()
+    return mine
+
+
+def ask_witness(judge, name: str, namespace: dict, seconds: float) -> str:
+    """What the judge says of a test, with this student's names: "" if it is right."""
+    mine, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    question = json.dumps([name, seconds]).encode()
+    socket.send_fds(judge, [question], [theirs.fileno(), writing])
+    theirs.close()
+    os.close(writing)
+    serve_names(namespace, mine)
+    with os.fdopen(reading, "rb") as found:
+        return json.loads(found.read() or b'"the judge has ended"')
 
 
 def template(cells: list[dict], jobs) -> None:

@@ -481,6 +481,15 @@ def states() -> list[bytes]:
     ]
 
 
+def restore(found: list[bytes]) -> None:
+    """Set the generators of torch, NumPy and Python."""
+    torch.set_rng_state(torch.frombuffer(bytearray(found[0]), dtype=torch.uint8))
+    words = np.frombuffer(found[1], "<u4")
+    np.random.set_state(("MT19937", words[:624], int(words[624]), 0, 0.0))
+    python = np.frombuffer(found[2], "<u4").tolist()
+    random.setstate((3, tuple(python), None))
+
+
 def share_random(link, header) -> None:
     """Send the states that have changed since both sides were the same."""
     now = states()
@@ -506,11 +515,7 @@ def take_random(link, found) -> None:
                     return
     except (TypeError, ValueError):
         raise Bad("a generator") from None
-    torch.set_rng_state(torch.frombuffer(bytearray(there[0]), dtype=torch.uint8))
-    words = np.frombuffer(there[1], "<u4")
-    np.random.set_state(("MT19937", words[:624], int(words[624]), 0, 0.0))
-    python = np.frombuffer(there[2], "<u4").tolist()
-    random.setstate((3, tuple(python), None))
+    restore(there)
     link.random = states()
 
 

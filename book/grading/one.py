@@ -35,6 +35,7 @@ SENTENCES = {
 TEXTS = ("text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xml")
 PICTURES = ("image/png", "image/jpeg")
 KEPT = 2**21  # characters of an output
+CELLS = 2000  # of a notebook, whose outputs are kept
 JUDGE = {"address": None}  # of this process and its forks
 
 
@@ -218,12 +219,12 @@ def run(folder: Path, job: dict) -> dict:
             control.sendall(task.encode())
             if receive_line(control) != b"ready\n":
                 raise RuntimeError("the judge does not answer")
-            cells, why = execute(submission, sock, notebook, settings)
+            cells, why = execute(submission, sock, job)
             control.sendall(b"end\n")
             tests = json.loads(receive_line(control))
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    status, notes = incidents(cells, why, tests, settings)
+    status, notes = incidents(notebook, cells, why, tests, settings)
     show(notebook, cells, tests, settings)
     write(folder / "executed.ipynb", nbformat.writes(notebook))
     return {"status": status, "notes": notes, "tests": tests}
@@ -239,12 +240,13 @@ def receive_line(control) -> bytes:
     return data
 
 
-def execute(submission, sock, notebook, settings) -> tuple[dict, str]:
+def execute(submission, sock, job) -> tuple[dict, str]:
     """Run the cells in the box: what became of each, and why it was ended, or ""."""
+    settings = job["settings"]
     boxed = box(submission, sock, settings)
     inside = "/submission.ipynb", "/judge"
     run = [python_in_box(), "-m", "book.grading.inside", *inside]
-    kinds = {c.id: kind(c) for c in notebook.cells if c.cell_type == "code"}
+    kinds = {c.id: kind(c) for c in master_cells(job["slug"])}  # not the student's word
     told = {name: settings[name] for name in ("timeout", "total", "memory")}
     told |= {"kinds": kinds, "disk": DISK, "processes": sandbox.PROCESSES}
     environment, folder = None, None
@@ -276,7 +278,7 @@ def execute(submission, sock, notebook, settings) -> tuple[dict, str]:
             return
         if found.get("done") is True or "trouble" in found:
             cells["done"] = found
-        elif isinstance(found.get("cell"), str) and found["cell"] in kinds:
+        elif isinstance(found.get("cell"), str) and len(cells) < CELLS:
             cells[found["cell"]] = found
 
     limits = sandbox.Limits(3 * settings["total"] + 60, settings["memory"])
@@ -294,10 +296,13 @@ def python_in_box() -> str:
     return str(path.parents[1].resolve() / "bin" / path.name)
 
 
-def incidents(cells, why, tests, settings) -> tuple[str, list[str]]:
+def incidents(notebook, cells, why, tests, settings) -> tuple[str, list[str]]:
     """How the run went, in a word, and what the student should know about it."""
     status, notes = "ok", []
+    known = {cell.id for cell in notebook.cells}
     for name, found in cells.items():
+        if name not in known:
+            continue
         sentence = SENTENCES.get(str(found.get("fate")))
         if sentence:
             notes.append(f"Cell {name}: {sentence.format(**settings)}.")

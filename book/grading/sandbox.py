@@ -217,8 +217,9 @@ def watch(process: subprocess.Popen, limits: Limits, take) -> str:
 
 
 def end(process: subprocess.Popen) -> None:
-    """End a command and all that it has started."""
-    for one in tree(process.pid):
+    """End a command and all that it has started, and wait until they are gone."""
+    family = tree(process.pid)
+    for one in family:
         try:
             os.kill(one, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -229,6 +230,17 @@ def end(process: subprocess.Popen) -> None:
         pass
     process.wait()
     process.stdout.close()
+    patience = time.monotonic() + 10
+    while any(map(alive, family)) and time.monotonic() < patience:
+        time.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return text.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def unsafe(box: Box, run: list[str]) -> tuple[list[str], dict[str, str], Path]:
@@ -238,10 +250,13 @@ def unsafe(box: Box, run: list[str]) -> tuple[list[str], dict[str, str], Path]:
     """
     root = Path(tempfile.mkdtemp(prefix="unsafe-", dir="/tmp")).resolve()
 
+    same = {inside for inside, path in box.readable.items() if str(path) == inside}
+    moved = {*box.readable, *box.writable, *box.sockets} - same
+
     def here(text: str) -> str:
-        for inside in sorted({*box.readable, *box.writable, *box.sockets}, key=len):
-            if text == inside or text.startswith(f"{inside}/"):
-                return text if Path(inside).exists() else f"{root}{text}"
+        for inside in moved:
+            if f"{text}/".startswith(f"{inside}/") or inside.startswith(f"{text}/"):
+                return f"{root}{text}"
         return text
 
     for inside in box.writable:

@@ -249,21 +249,15 @@ def execute(submission, sock, job) -> tuple[dict, str]:
     kinds = {c.id: kind(c) for c in master_cells(job["slug"])}  # not the student's word
     told = {name: settings[name] for name in ("timeout", "total", "memory")}
     told |= {"kinds": kinds, "disk": DISK, "processes": sandbox.PROCESSES}
-    environment, folder = None, None
+    pipes, folder = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}, None
     if settings.get("unsafe"):
         told["processes"] = 2**15
         run, environment, folder = sandbox.unsafe(boxed, run)
+        pipes |= {"env": environment, "cwd": folder, "start_new_session": True}
+        process = subprocess.Popen(run, **pipes)
     else:
         told["user"] = sandbox.user()
-        run = sandbox.command(boxed, run)
-    process = subprocess.Popen(
-        run,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-        cwd=folder,
-        start_new_session=True,
-    )
+        process = sandbox.start(boxed, run, **pipes)
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(told).encode())
         process.stdin.close()

@@ -150,6 +150,12 @@ def test_what_looks_like_plain_data_arrives_as_exactly_that():
     assert type(crossed(np.ones(2).view(MyArray))) is np.ndarray
 
 
+def test_a_bool_is_true_or_false():
+    for code in (["array", "|b1", [2], 0], ["tensor", "bool", [2], 0, ""]):
+        found = replies(frame(code, [b"\x02\x00"])).ask("name", None, "x")
+        assert bytes(np.asarray(found).tobytes()) == b"\x01\x00"
+
+
 def test_objects_of_the_course_are_built_again():
     images = crossed(Images(np.zeros((2, 1, 2, 2)), np.arange(2)))
     assert type(images) is Images
@@ -550,6 +556,13 @@ def test_a_test_sees_given_names_and_the_students():
     assert judged(CELLS, "ex1-test", f=f) == "`a` is not there: was its cell run?"
     assert judged(CELLS, "ex2-test", scale=7) == "", "what an answer binds is theirs"
     assert judged(CELLS, "ex2-test", scale=2) == "not seven"
+
+
+def test_a_master_that_is_broken_says_so():
+    cells = {"given": "a = 1", "given_2": "1 / 0", "ex1": "b = 1", "ex1_test": "b"}
+    assignment = judge.Assignment(code(**cells))
+    assignment.run_given()
+    assert assignment.broken == "cell given-2 of the master fails: division by zero"
 
 
 def test_numbers_differ_from_student_to_student():

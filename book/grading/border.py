@@ -347,6 +347,8 @@ class Reader:
         if size * dtype.itemsize != len(data):
             raise Bad("an array and its bytes")
         shape = self.shape(shape, size) if dtype.itemsize else [0]
+        if dtype.kind == "b":  # a byte that is neither 0 nor 1 compares strangely
+            return (np.frombuffer(data, np.uint8, count=size) != 0).reshape(shape)
         return np.frombuffer(data, dtype, count=size).reshape(shape).copy()
 
     def read_scalar(self, depth, dtype, shape, number):

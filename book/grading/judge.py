@@ -205,7 +205,7 @@ class Assignment:
 
     def __init__(self, cells: list[dict]):
         self.cells, self.names, self.before, self.late = cells, Names(), {}, {}
-        self.names["__name__"] = "__judge__"
+        self.names["__name__"], self.broken = "__judge__", ""
         self.given = [c["source"] for c in cells if c["kind"] in ("locked", "text")]
 
     def run_given(self, start: int = 0) -> None:
@@ -228,6 +228,9 @@ class Assignment:
                         continue
                     except NameError:  # it asks for an answer
                         pass
+                    except Exception as error:
+                        self.broken = f"cell {cell['id']} of the master fails: {error}"
+                        return
                 late.append(cell["id"])
                 waiting |= binds
 
@@ -305,7 +308,11 @@ def run_test(assignment: Assignment, name, sock, seconds, **more) -> str:
 
 
 class Sitting:
-    """The tests of one submission."""
+    """The tests of one submission, each judged twice at most.
+
+    So an answer of two kinds can be guessed: one in its place, the other at the end. A
+    note tells the teacher of every test that has passed at the end only.
+    """
 
     def __init__(self, assignment: Assignment, job: dict):
         self.assignment, self.job = assignment, job
@@ -375,7 +382,7 @@ def sit(assignment: Assignment, job: dict, control) -> None:
         listener.bind(job["socket"])
         os.chmod(job["socket"], 0o666)
         listener.listen(16)
-        control.sendall(b"ready\n")
+        control.sendall(f"{assignment.broken or 'ready'}\n".encode())
         while True:
             ready = select.select([listener, control], [], [])[0]
             if control in ready:
@@ -489,18 +496,32 @@ def serve(listener) -> None:
         if job is None:
             continue
         cells = job.pop("cells")
-        key = json.dumps(cells)
-        if key not in templates:
-            mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            fork(template, cells, theirs)
-            theirs.close()
-            templates[key] = mine
-        data = json.dumps(job).encode()
         path = Path(job["socket"]).with_name("job.json")
-        path.write_bytes(data)
+        path.write_text(json.dumps(job))
         message = json.dumps({"file": str(path)}).encode()
-        socket.send_fds(templates[key], [message], [control.fileno()])
+        key = json.dumps(cells)
+        for _ in range(2):
+            if key not in templates:
+                templates[key] = begin(cells)
+            try:
+                socket.send_fds(templates[key], [message], [control.fileno()])
+                break
+            except OSError:  # it has ended: once more
+                templates.pop(key).close()
         control.close()
+
+
+def begin(cells: list[dict]) -> socket.socket:
+    """Start the process of an assignment; the socket on which it takes jobs."""
+    mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def work():
+        mine.close()
+        template(cells, theirs)
+
+    fork(work)
+    theirs.close()
+    return mine
 
 
 if __name__ == "__main__":

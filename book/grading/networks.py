@@ -197,7 +197,8 @@ def read_tensor(reader, depth, dtype, shape, number, how):
         shape = reader.shape(shape, size)
         made = torch.empty(0, dtype=dtype, device="cpu")
         if size:
-            made = torch.frombuffer(bytearray(data), dtype=dtype)
+            plain = torch.uint8 if dtype is torch.bool else dtype
+            made = torch.frombuffer(bytearray(data), dtype=plain).to(dtype)
         made = made.reshape(shape)
     if "parameter" in how:
         made = nn.Parameter(made, requires_grad="grad" in how)

@@ -217,8 +217,8 @@ def run(folder: Path, job: dict) -> dict:
             sock = place / "socket"
             task = json.dumps(judge_job(job, notebook, sock)) + "\n"
             control.sendall(task.encode())
-            if receive_line(control) != b"ready\n":
-                raise RuntimeError("the judge does not answer")
+            if (said := receive_line(control)) != b"ready\n":
+                raise RuntimeError(said.decode("utf-8", "replace").strip())
             cells, why = execute(submission, sock, job)
             control.sendall(b"end\n")
             tests = json.loads(receive_line(control))
@@ -374,7 +374,8 @@ def grade_one(folder: Path, job: dict) -> None:
         folder: has submitted.ipynb, whose cells have the ids of the student copy.
         job: {"slug", "settings", "student", "variant", "key"}; settings are timeout
             and total (seconds of a cell and of the notebook), memory (GiB) and unsafe
-            (without a sandbox).
+            (without a sandbox). Where no sandbox works, nothing is written: ask
+            `sandbox.bubblewrap()` before.
     """
     folder = Path(folder)
     if (folder / "run.json").exists():
@@ -386,6 +387,8 @@ def grade_one(folder: Path, job: dict) -> None:
         result = {"status": "crashed", "notes": [text], "tests": {}}
         with (folder / "log.txt").open("a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
-        if isinstance(error, KeyboardInterrupt | sandbox.NoSandbox):
-            raise  # it is not the submission's: grade it again
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        if isinstance(error, sandbox.NoSandbox):  # nothing has been graded yet
+            return
     write(folder / "run.json", json.dumps(result, ensure_ascii=False))

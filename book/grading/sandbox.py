@@ -6,6 +6,7 @@ afterwards. Time, memory, processes and output are watched from outside, and all
 the command has started ends with it.
 """
 
+import contextlib
 import functools
 import os
 import platform
@@ -244,6 +245,8 @@ def watch(process: subprocess.Popen, limits: Limits, take) -> str:
             if select.select([descriptor], [], [], POLL)[0]:
                 data = os.read(descriptor, 2**16)
                 if not data:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(5)
                     return ""
                 read += len(data)
                 *lines, rest = (rest + data).split(b"\n")

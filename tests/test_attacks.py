@@ -224,6 +224,22 @@ def fill(path):
     return size
 print("disk", max(fill(p) for p in ("big", "/dev/shm/big", "/tmp/big")) < 2**29)
 """
+FRAMES = """
+import gc, sys
+seen, word = set(), {word!r}[::-1]
+def middle(x):
+    frame = sys._getframe()
+    while frame:
+        for name, value in {**frame.f_globals, **frame.f_locals}.items():
+            if type(value) is str and word in value and name != "word":
+                seen.add(name)
+        frame = frame.f_back
+    for thing in gc.get_objects():
+        for key, value in thing.items() if type(thing) is dict else ():
+            if type(value) is str and word in value and key != "word":
+                seen.add(key)
+    return x
+"""
 ENDLESS = "def square(x):\n    while True:\n        yield 1.0\ntable = iter(int, 1)"
 TEXTS = """
 class Bad(Exception):
@@ -246,7 +262,8 @@ SUBMISSIONS = {
         "ex1": RIGHT + "def square(x):\n    return Right()",
         "ex2": "number = Right()",
         "ex3": "table = Right()",
-        "ex4": "def middle(x):\n    return Right()",
+        "ex4": FRAMES,
+        "more": "print('seen', sorted(map(str, seen)))",
     },
     "patches": {
         "ex1": PATCHES + "def square(x):\n    return np.zeros(4)",
@@ -378,6 +395,13 @@ def test_no_attack_gives_a_point(grade, name):
         assert test["message"]
         assert test["message"].isprintable()
         assert len(test["message"]) < 2500
+
+
+@pytest.mark.slow
+def test_a_test_is_nowhere_to_be_seen(grade):
+    result, said = grade("objects")
+    assert said["more"] == "seen []\n"
+    assert SECRET not in json.dumps(result)
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ from queue import Empty
 
 RESTARTS = 3  # of Python, for one submission
 PATIENCE = 5  # seconds that an interrupted kernel gets to answer
-STRETCH = 3  # times its limit that a cell gets while others keep the processor busy
+# Times its limit that a cell gets while others keep the processor busy; a test gets
+# twice as much, for the judge computes, too.
+STRETCH = 3
 CHARACTERS = 200_000  # of output kept of a cell
 ITEMS = 200  # outputs kept of a cell
 TIMEOUT, DIED, LATE = "timeout", "died", "late"
@@ -156,6 +158,7 @@ def executor():
             most = self.settings["timeout"]
             self.timeout = max(1, round(left if ours else min(most, left)))
             self.quits = self.interrupted = False
+            self.stretch = STRETCH * (2 if what in ("test", "end") else 1)
             self.started = time.monotonic()
             self.used = processor_time(self.km.provisioner.pid)
             try:
@@ -189,7 +192,7 @@ def executor():
             """Interrupt a cell, unless a busy machine has kept it from running."""
             waited = time.monotonic() - self.started
             used = processor_time(self.km.provisioner.pid) - self.used
-            if used < timeout and waited < STRETCH * timeout:
+            if used < timeout and waited < self.stretch * timeout:
                 await asyncio.sleep(0.5)
                 return None
             self.interrupted = True

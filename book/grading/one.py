@@ -248,10 +248,10 @@ def execute(submission, sock, job) -> tuple[dict, str]:
     run = [python_in_box(), "-m", "book.grading.inside", *inside]
     kinds = {c.id: kind(c) for c in master_cells(job["slug"])}  # not the student's word
     told = {name: settings[name] for name in ("timeout", "total", "memory")}
-    told |= {"kinds": kinds, "disk": DISK, "processes": sandbox.PROCESSES}
+    told |= {"kinds": kinds, "disk": DISK, "processes": sandbox.process_limit()}
     pipes, folder = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}, None
     if settings.get("unsafe"):
-        told["processes"] = 2**15
+        told["processes"] = sandbox.ANY
         run, environment, folder = sandbox.unsafe(boxed, run)
         pipes |= {"env": environment, "cwd": folder, "start_new_session": True}
         process = subprocess.Popen(run, **pipes)

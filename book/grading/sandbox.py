@@ -10,6 +10,7 @@ import contextlib
 import functools
 import os
 import platform
+import re
 import select
 import shutil
 import signal
@@ -25,7 +26,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = ("ld.so.cache", "localtime", "fonts", "ssl/certs")
 UNSHARED = ("pid", "net", "ipc", "uts", "cgroup-try")
 NOBODY = 200_000  # the first of the users that root lends to submissions
-PROCESSES = 256  # and threads
+PROCESSES, ANY = 256, 2**15  # and threads
 LINE, OUTPUT = 2**24, 2**27  # bytes of a line and of all output that is read
 POLL = 0.2  # seconds between two looks at the memory
 
@@ -147,6 +148,17 @@ def start(box: Box, run: list[str], bwrap: str = "", **settings) -> subprocess.P
 def user() -> int:
     """The user that a submission runs as, if we are root; 0 if we are not."""
     return NOBODY + os.getpid() % 2**16 if os.getuid() == 0 else 0
+
+
+def process_limit() -> int:
+    """What RLIMIT_NPROC is set to in the box.
+
+    Before Linux 5.14 it counts all processes of who calls us, outside of the box, too;
+    then only `watch` counts those inside.
+    """
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    old = release is not None and tuple(map(int, release.groups())) < (5, 14)
+    return ANY if old and not user() else PROCESSES
 
 
 def command(box: Box, run: list[str], bwrap: str = "") -> list[str]:

@@ -102,7 +102,26 @@ def tensor(writer: Writer, x):
     if x.requires_grad and torch.is_grad_enabled():
         writer.crossing.append(x)
     writer.tensors[id(x)] = len(writer.tensors), x
-    return ["tensor", name, *body(writer, x), how]
+    return ["tensor", name, *body(writer, x), how, strides(x)]
+
+
+def strides(x):
+    """How a tensor lies in memory, if that is not as usual: so it rounds, too."""
+    if x.layout is not torch.strided or x.device.type == "meta":
+        return None
+    usual = x.stride() == torch.empty(x.shape, device="meta").stride()
+    return None if usual or not dense(x.shape, x.stride()) else list(x.stride())
+
+
+def dense(shape, steps) -> bool:
+    """Whether a tensor with these strides fills its memory, each place once."""
+    rows = sorted((step, n) for n, step in zip(shape, steps, strict=True) if n != 1)
+    expected = 1
+    for step, n in rows:
+        if step != expected:
+            return False
+        expected *= n
+    return True
 
 
 def body(writer: Writer, x):
@@ -183,7 +202,7 @@ def optimizer(writer: Writer, x, depth: int):
 # --- reading
 
 
-def read_tensor(reader, depth, dtype, shape, number, how):
+def read_tensor(reader, depth, dtype, shape, number, how, steps=None):
     dtype, shape = DTYPES[dtype], [exact(n, int) for n in shape]
     if number is None:
         if min(shape, default=0) < 0 or len(shape) > 16:
@@ -199,7 +218,13 @@ def read_tensor(reader, depth, dtype, shape, number, how):
         if size:
             plain = torch.uint8 if dtype is torch.bool else dtype
             made = torch.frombuffer(bytearray(data), dtype=plain).to(dtype)
+            made = made.clone()  # where torch lays its own: it rounds as it does there
         made = made.reshape(shape)
+        if steps is not None:
+            steps = [exact(n, int) for n in steps]
+            if not dense(shape, steps) or not all(0 < n < 2**40 for n in steps):
+                raise Bad("strides")
+            made = torch.empty_strided(shape, steps, dtype=dtype).copy_(made)
     if "parameter" in how:
         made = nn.Parameter(made, requires_grad="grad" in how)
     elif "grad" in how:

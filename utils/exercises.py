@@ -15,7 +15,7 @@ from pathlib import Path
 
 MASTERS = Path(__file__).parents[1] / "exercises" / "masters"
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", re.DOTALL)
-FORBIDDEN = re.compile(r"^# forbidden: (.+)$", re.MULTILINE)
+FORBIDDEN = re.compile(r"^\s*# forbidden:(.*)$", re.MULTILINE)
 
 
 class Task:
@@ -59,13 +59,16 @@ class Exercises:
     def __init__(self, slug: str, hidden: bool = True):
         path = MASTERS / f"{slug}.ipynb"
         self.slug, self.hidden, self.tasks = slug, hidden, {}
-        self.done, self.given = {}, {}  # by task: points, number of hints
+        self.done, self.hinted = {}, {}  # by task: points, number of hints
+        self.given = []  # the sources of the cells that are the same for all
         if not path.exists():  # as where answers are graded: nothing is told there
             return
         parts = {}
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if name := re.match(r"ex(\d+)(?=-|$)", cell["id"]):
                 parts.setdefault(name[1], []).append(cell)
+            elif cell["cell_type"] == "code" and cell["id"] != "setup":
+                self.given.append("".join(cell["source"]))
         self.tasks = {name: Task(f"ex{name}", cells) for name, cells in parts.items()}
 
     def task(self, name) -> Task | None:
@@ -85,7 +88,9 @@ class Exercises:
             return
         name = str(name)
         frame = sys._getframe(1)
-        problem, points = run_tests(task.tests, frame.f_globals, self.hidden)
+        problem, points = run_tests(
+            task.tests, frame.f_globals, self.given, self.hidden
+        )
         most = sum(worth for _, worth in task.tests)
         self.done[name] = points
         head = f"Task {name}, {task.title}: "
@@ -124,9 +129,8 @@ class Exercises:
         task = self.task(name)
         if task is None:
             return None
-        count = self.given[str(name)] = min(
-            self.given.get(str(name), 0) + 1, len(task.hints)
-        )
+        count = min(self.hinted.get(str(name), 0) + 1, len(task.hints))
+        self.hinted[str(name)] = count
         shown = [f"**Hint {k}.** {h}" for k, h in enumerate(task.hints[:count], 1)]
         if not shown:
             return Markdown("There is no hint to this task.")
@@ -135,16 +139,23 @@ class Exercises:
         return Markdown("\n\n".join(shown))
 
 
-def run_tests(tests, namespace: dict, hidden: bool = True) -> tuple[str, float]:
+def run_tests(
+    tests, namespace: dict, given: list[str], hidden: bool = True
+) -> tuple[str, float]:
     """What is wrong first, "" if nothing, and the points of the tests that pass.
 
-    The tests run in a copy of `namespace`: they leave nothing behind.
+    Args:
+        tests: (source, points) of each.
+        namespace: with the answers; the tests run in a copy and leave nothing behind.
+        given: the sources of the cells that the notebook came with.
+        hidden: whether hidden tests are run.
     """
     space = dict(namespace)
     problem, points = "", 0
     for source, worth in tests:
         source = source if hidden else HIDDEN.sub("", source)
-        wrong = forbidden(source, definitions(source, space))
+        answer = definitions(source, space)
+        wrong = forbidden(source, given, [*space.get("In", []), *answer], answer)
         wrong = wrong or run_test(source, space, namespace)
         problem = problem or wrong
         points += 0 if wrong else worth
@@ -199,55 +210,89 @@ def _names(source: str) -> set[str]:
     return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
 
 
-def forbidden(test: str, answers: list[str]) -> str:
-    """What is wrong if answers use what a line of their test, a comment, forbids.
+def parsed(source: str):
+    """The syntax tree of a student's cell; of magics, what is left without them."""
+    lines = [
+        "" if line.lstrip().startswith(("%", "!", "?")) else line
+        for line in source.split("\n")
+    ]
+    try:
+        return ast.parse("\n".join(lines))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
 
-    The line is "# forbidden: torch.conv2d, .backward". A name is found through aliases
-    of imports ("from torch.nn import functional as G"); one that begins with a dot is
-    that of a method, of whatever object.
-    """
-    lines = FORBIDDEN.findall(test)
-    banned = {name.strip() for line in lines for name in line.split(",")}
-    if not banned:
-        return ""
-    for source in answers:
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:
-            continue
-        for name in sorted(banned & used(tree)):
-            return f"this task is to be done without `{name.lstrip('.')}`"
+
+def imported(trees) -> tuple[dict[str, str], list[str]]:
+    """Names that imports bind, with what they stand for; modules imported whole (*)."""
+    table, whole = {}, []
+    for node in (n for tree in trees for n in ast.walk(tree)):
+        if isinstance(node, ast.Import):
+            for one in node.names:
+                plain = one.name if one.asname else one.name.split(".")[0]
+                table[one.asname or plain] = plain
+        elif isinstance(node, ast.ImportFrom):
+            for one in node.names:
+                if one.name == "*":
+                    whole.append(f"{node.module}.")
+                table[one.asname or one.name] = f"{node.module}.{one.name}"
+    return table, whole
+
+
+def dotted(node, table: dict[str, str]) -> str:
+    """What an expression such as `F.conv2d` stands for: torch.nn.functional.conv2d."""
+    if isinstance(node, ast.Name):
+        return table.get(node.id, node.id)
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value, table)}.{node.attr}"
     return ""
 
 
-USUAL = {"np": "numpy", "F": "torch.nn.functional", "nn": "torch.nn"}
+def forbidden(
+    test: str, given: list[str], sources: list[str], answer: list[str]
+) -> str:
+    """What a student's cells use that the test forbids, as a sentence; "" if nothing.
+
+    A line `# forbidden: torch.conv2d, np.convolve` of a test names it. Looked up in the
+    syntax tree of `answer`, the cells of this task, through the imports of all cells:
+    a call that is hidden from it (`eval`, a name put together of pieces) is not seen.
+    A name that begins with a dot is that of a method, of whatever object.
+    """
+    lines = FORBIDDEN.findall(test)
+    wanted = [name.strip() for line in lines for name in line.split(",")]
+    if not wanted:
+        return ""
+    ours, _ = imported([ast.parse(source) for source in given])
+    theirs, whole = imported([parsed(source) for source in sources])
+    table = {**ours, **theirs}
+    stands = {
+        dotted(ast.parse(w.lstrip("."), mode="eval").body, ours): w for w in wanted
+    }
+    for node in (n for source in answer for n in ast.walk(parsed(source))):
+        found, last = [], ""
+        if isinstance(node, ast.Name | ast.Attribute):
+            found = [dotted(node, table)]
+            last = getattr(node, "attr", "")
+        if isinstance(node, ast.Name) and node.id not in table:
+            found += [place + node.id for place in whole]
+        if isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{one.name}" for one in node.names]
+        if isinstance(node, ast.Call) and dotted(node.func, table) == "getattr":
+            if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+                last = node.args[1].value
+                found.append(f"{dotted(node.args[0], table)}.{last}")
+        for name, as_written in stands.items():
+            if name in found or (as_written[0] == "." and last == as_written[1:]):
+                return f"this task is to be done without `{as_written.lstrip('.')}`"
+    return ""
 
 
-def used(tree: ast.AST) -> set[str]:
-    """The dotted names that a piece of code uses, each in its usual short form too."""
-    aliases = dict(USUAL)
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                aliases[name.asname or name.name.split(".")[0]] = (
-                    name.name if name.asname else name.name.split(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for name in node.names:
-                aliases[name.asname or name.name] = f"{node.module}.{name.name}"
-                found.add(f"{node.module}.{name.name}")
-    for node in ast.walk(tree):
-        parts = []
-        if isinstance(node, ast.Attribute):
-            found.add(f".{node.attr}")
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if isinstance(node, ast.Name):
-            found.add(".".join([aliases.get(node.id, node.id), *parts]))
-    for name in list(found):
-        for short, long in USUAL.items():
-            if name.startswith(f"{long}."):
-                found.add(f"{short}{name[len(long) :]}")
-    return found
+# --- what a test needs where the answer is
+
+
+def together(answer, make, *args, **settings):
+    """`answer(*make(*args, **settings))`, both in the process of the answer.
+
+    For arguments that hang together by autograd and so cannot be sent to where answers
+    are graded. `make` is a function of a given cell and returns a tuple.
+    """
+    return answer(*make(*args, **settings))

@@ -76,82 +76,6 @@ def assigned(source: str) -> set[str]:
     return {s.get_name() for s in symbols if s.is_assigned() and not s.is_imported()}
 
 
-def parsed(source: str):
-    """The syntax tree of a student's cell; of magics, what is left without them."""
-    lines = [
-        "" if line.lstrip().startswith(("%", "!", "?")) else line
-        for line in source.split("\n")
-    ]
-    try:
-        return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-
-
-def imported(trees) -> tuple[dict[str, str], list[str]]:
-    """Names that imports bind, with what they stand for; modules imported whole (*)."""
-    table, whole = {}, []
-    for node in (n for tree in trees for n in ast.walk(tree)):
-        if isinstance(node, ast.Import):
-            for one in node.names:
-                plain = one.name if one.asname else one.name.split(".")[0]
-                table[one.asname or plain] = plain
-        elif isinstance(node, ast.ImportFrom):
-            for one in node.names:
-                if one.name == "*":
-                    whole.append(f"{node.module}.")
-                table[one.asname or one.name] = f"{node.module}.{one.name}"
-    return table, whole
-
-
-def dotted(node, table: dict[str, str]) -> str:
-    """What an expression such as `F.conv2d` stands for: torch.nn.functional.conv2d."""
-    if isinstance(node, ast.Name):
-        return table.get(node.id, node.id)
-    if isinstance(node, ast.Attribute):
-        return f"{dotted(node.value, table)}.{node.attr}"
-    return ""
-
-
-def forbidden(
-    test: str, given: list[str], sources: list[str], answer: list[str]
-) -> str:
-    """What a student's cells use that the test forbids, as a sentence; "" if nothing.
-
-    A line `# forbidden: torch.conv2d, np.convolve` of a test names it. Looked up in the
-    syntax tree of `answer`, the cells of this task, through the imports of all cells:
-    a call that is hidden from it (`eval`, a name put together of pieces) is not seen.
-    A name that begins with a dot is that of a method, of whatever object.
-    """
-    wanted = re.findall(r"^\s*# forbidden:(.*)$", test, re.MULTILINE)
-    wanted = [name.strip() for line in wanted for name in line.split(",")]
-    if not wanted:
-        return ""
-    ours, _ = imported([ast.parse(source) for source in given])
-    theirs, whole = imported([parsed(source) for source in sources])
-    table = {**ours, **theirs}
-    stands = {
-        dotted(ast.parse(w.lstrip("."), mode="eval").body, ours): w for w in wanted
-    }
-    for node in (n for source in answer for n in ast.walk(parsed(source))):
-        found, last = [], ""
-        if isinstance(node, ast.Name | ast.Attribute):
-            found = [dotted(node, table)]
-            last = getattr(node, "attr", "")
-        if isinstance(node, ast.Name) and node.id not in table:
-            found += [place + node.id for place in whole]
-        if isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{one.name}" for one in node.names]
-        if isinstance(node, ast.Call) and dotted(node.func, table) == "getattr":
-            if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-                last = node.args[1].value
-                found.append(f"{dotted(node.args[0], table)}.{last}")
-        for name, as_written in stands.items():
-            if name in found or (as_written[0] == "." and last == as_written[1:]):
-                return f"this task is to be done without `{as_written.lstrip('.')}`"
-    return ""
-
-
 # --- the tests
 
 
@@ -355,6 +279,8 @@ class Sitting:
             if here == re.match(CELL, name)[0]:
                 mine.append(source)
         everything = [source for _, source in sources]
+        from utils.exercises import forbidden  # of the course that the cells use
+
         return forbidden(test, self.assignment.given, everything, mine)
 
     def results(self) -> dict:

@@ -251,7 +251,8 @@ def plan(found: list, masters: dict, settings: dict, chosen) -> list:
 
 def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
-    from book.grading import feedback, one  # noqa: F401, once for all processes
+    import book.grading.feedback  # once for all processes
+    import book.grading.one  # noqa: F401
 
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()

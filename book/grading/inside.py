@@ -87,6 +87,7 @@ def home(files: dict[str, bytes]) -> None:
 
 def executor():
     """The class that runs a notebook (nbclient is imported when nobody is root)."""
+    from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import ensure_async, run_sync
     from nbclient import NotebookClient
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -113,6 +114,7 @@ def executor():
             """Run all cells in a fresh kernel; False if it must be done once more."""
             self.reset_execution_trackers()
             self.printed = {}
+            self.km = self.kc = None  # of a kernel that died nothing is used again
             with self.setup_kernel():
                 process = self.km.provisioner.pid
                 try:
@@ -134,6 +136,14 @@ def executor():
                 finally:
                     kill_group(process)  # with whatever the student has started
             return True
+
+        def create_kernel_manager(self):
+            """A kernel with sockets of its own: no other user can connect to them."""
+            self.starts = getattr(self, "starts", 0) + 1
+            sockets = os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], f"{self.starts}")
+            return AsyncKernelManager(
+                kernel_name="python3", transport="ipc", ip=sockets
+            )
 
         def question(self, name: str, end: bool = False):
             """A cell in which the kernel answers the judge."""
@@ -288,10 +298,7 @@ def main(submission: str, path: str) -> None:
     sockets = Path(os.environ["TMPDIR"]) / "k"
     sockets.mkdir(mode=0o700, exist_ok=True)
     os.environ["JUPYTER_RUNTIME_DIR"] = str(sockets)
-    kernel = {"transport": "ipc", "ip": str(sockets / "s")}
-    from jupyter_client.manager import AsyncKernelManager
-
-    client = executor()(notebook, AsyncKernelManager(kernel_name="python3", **kernel))
+    client = executor()(notebook)
     try:
         client.run(settings, path, tell)
         tell({"done": True})

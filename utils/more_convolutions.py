@@ -56,14 +56,7 @@ def transposed_size(n, kernel_size, stride=1, padding=0, output_padding=0, dilat
 
 
 def conv_transpose2d(
-    x,
-    weight,
-    bias=None,
-    stride=1,
-    padding=0,
-    output_padding=0,
-    dilation=1,
-    groups=1,
+    x, weight, bias=None, stride=1, padding=0, output_padding=0, dilation=1, groups=1
 ):
     """Transposed convolution: what `conv2d` sends back as grad_x, used to go forward.
 
@@ -121,7 +114,7 @@ def conv_transpose2d_backward(
     return grad_x, grad_weight, grad_output.sum(axis=(0, 2, 3))
 
 
-# ------------------------------------------------------------ depthwise separable
+# ------------------------------------------------------------ separable, deformable
 
 
 class SeparableConv2d(nn.Module):
@@ -149,9 +142,6 @@ class SeparableConv2d(nn.Module):
 
     def forward(self, x):
         return self.pointwise(self.depthwise(x))
-
-
-# ------------------------------------------------------------ deformable
 
 
 def sample(x, rows, columns):
@@ -229,7 +219,7 @@ class DeformConv2d(nn.Module):
         return deform_conv2d(x, self.offsets(x), weight, bias)
 
 
-# ------------------------------------------------------------ fully convolutional
+# ------------------------------------------------------------ whole pages
 
 
 def scene(digits, labels, places, size=32):
@@ -269,20 +259,12 @@ def fully_convolutional(lenet):
     (N, 1, H, W) -> logits (N, 10, (H - 32) // 4 + 1, (W - 32) // 4 + 1); paper is -0.1,
     ink 1.175, as `as_input` makes them. It shares the parameters of `lenet`.
 
-    Source: E. Shelhamer, J. Long and T. Darrell, arXiv:1605.06211.
+    Source: J. Long, E. Shelhamer and T. Darrell, arXiv:1411.4038.
     """
+    f = lenet.activation
     return nn.Sequential(
-        lenet.c1,
-        lenet.activation,
-        lenet.s2,
-        lenet.c3,
-        lenet.activation,
-        lenet.s4,
-        lenet.c5,
-        lenet.activation,
-        convolutional(lenet.f6),
-        lenet.activation,
-        convolutional(lenet.output),
+        *(lenet.c1, f, lenet.s2, lenet.c3, f, lenet.s4, lenet.c5, f),
+        *(convolutional(lenet.f6), f, convolutional(lenet.output)),
     )
 
 

@@ -3,7 +3,7 @@
 import traitlets
 
 from utils.explorers import Explorer
-from utils.figures.more_convolutions import copies
+from utils.figures.more_convolutions import connections
 
 INPUT = (1, 2, 0, 3, 1, 2, 1, 0, 2)  # as in the .js
 
@@ -25,8 +25,7 @@ class MoreConvolutionsExplorer(Explorer):
     description = (
         "Inputs above, outputs below, and a line for each weight between them. Point "
         "at an output for its inputs, at an input for its outputs, of a convolution or "
-        "of its transpose, with any stride, padding and dilation. The still picture "
-        "adds up the copies of the kernel that the inputs lay down."
+        "of its transpose, with any stride, padding and dilation."
     )
 
     n = traitlets.Int(4, min=1, max=len(INPUT)).tag(sync=True)
@@ -36,4 +35,4 @@ class MoreConvolutionsExplorer(Explorer):
     stride = traitlets.Int(2, min=1, max=3).tag(sync=True)
 
     def still(self):
-        return copies(INPUT[: self.n], self.kernel, self.stride)
+        return connections(INPUT[: self.n], self.kernel, self.stride, at=2)

@@ -25,6 +25,44 @@ def copies(y, w, stride):
     return fig
 
 
+def connections(x, w, stride, at):
+    """Inputs of a transposed convolution above, outputs below, a line for each weight.
+
+    Args:
+        x: whole numbers (n,).
+        w: kernel (m,).
+        stride: places between the outputs of one input and the next.
+        at: the output that is marked, with its inputs.
+    """
+    x, w = np.asarray(x), np.asarray(w)
+    y = np.zeros(stride * (len(x) - 1) + len(w), int)
+    above = stride * np.arange(len(x)) + (len(w) - 1) / 2
+    fig, ax = plt.subplots(figsize=(0.52 * len(y) + 0.4, 2.6))
+    marked = []
+    for i, value in enumerate(x):
+        for k, weight in enumerate(w):
+            o = stride * i + k
+            y[o] += value * weight
+            color, width = (plotting.LINE, 1.2) if o != at else ("C0", 2.5)
+            ax.plot([above[i], o], [2, 0], color=color, lw=width, zorder=o == at)
+            if o == at:
+                marked.append(i)
+                place = (0.65 * above[i] + 0.35 * o, 1.3)
+                box = {"fc": plotting.PAPER, "ec": "none", "pad": 1}
+                ax.text(*place, f"{weight}", ha="center", va="center", bbox=box)
+    rows = [(above, x, 2, marked), (np.arange(len(y)), y, 0, [at])]
+    for places, values, height, framed in rows:
+        for k, (place, value) in enumerate(zip(places, values, strict=True)):
+            edge = plotting.COLORS["green"] if k in framed else plotting.MUTED
+            corner = (place - 0.4, height - 0.3)
+            look = {"fc": plotting.PAPER, "ec": edge, "lw": 2.5 if k in framed else 0.8}
+            ax.add_patch(plt.Rectangle(corner, 0.8, 0.6, zorder=3, **look))
+            ax.text(place, height, f"{value}", ha="center", va="center", zorder=4)
+    ax.set(xlim=(-0.6, len(y) - 0.4), ylim=(-0.5, 2.5))
+    ax.set_axis_off()
+    return fig
+
+
 def number_grids(grids):
     """Grids of whole numbers (H, W) side by side, under their names."""
     widths = [np.shape(grid)[1] for grid in grids.values()]
@@ -96,15 +134,19 @@ def answers(page, confidence, named):
     fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
     left.imshow(page, cmap="Greys", interpolation="none")
     left.set_title("page", loc="center")
-    image = right.imshow(confidence, cmap="Blues", vmin=0, vmax=1.3)
+    height, width = (4 * n + 12 for n in confidence.shape)  # of the middles of windows
+    where = {"extent": (12, width, height, 12), "interpolation": "none"}
+    image = right.imshow(confidence, cmap="Blues", vmin=0, vmax=1.3, **where)
     for (row, column), answer in named.items():
         style = {"ha": "center", "va": "center", "fontsize": 10, "weight": "bold"}
-        right.text(column, row, f"{answer}", color="black", **style)
+        middle = 4 * column + 14, 4 * row + 14
+        right.text(*middle, f"{answer}", color="black", **style)
     right.set_title("largest probability at each place", loc="center")
     bar = fig.colorbar(image, ax=right, shrink=0.8, boundaries=np.linspace(0, 1, 101))
     bar.set_ticks([0, 0.5, 1])
     for ax in (left, right):
         ax.set(xticks=[], yticks=[])
+        ax.set(xlim=(0, page.shape[1]), ylim=(page.shape[0], 0))
     return fig
 
 

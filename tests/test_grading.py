@@ -923,7 +923,7 @@ FAKE = """
 import contextlib, json, os, re, time
 from pathlib import Path
 import nbformat
-from book.grading import report, running
+from book.grading import one, report, running
 from book.tools import grade
 from book.tools.exercises import kind, write
 root = Path(sys.argv[1])
@@ -947,7 +947,7 @@ def fake(folder, job):
     write(folder / "executed.ipynb", executed)
     result = {"status": "ok", "notes": [], "tests": tests}
     write(folder / "run.json", json.dumps(result))
-running.runner = lambda: fake
+one.grade_one = fake
 running.judge = lambda settings: contextlib.nullcontext()
 try:
     sys.exit(grade.main(sys.argv[2:]))

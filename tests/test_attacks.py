@@ -150,7 +150,10 @@ def look(path):
     try:
         with open(path, "rb") as file:
             data = file.read(10**6)
-        if b"HIDDEN_" .replace(b"_", b" ") in data or {word!r}[::-1].encode() in data:
+        mark = b"BEGIN HIDDEN_TESTS".replace(b"_", b" ")  # at the end of its line
+        if mark + b"\\n" in data or mark + b"\\\\n" in data:
+            secrets.append(path)
+        if {word!r}[::-1].encode() in data:
             secrets.append(path)
         if path in {closed!r}: secrets.append(path)
     except (OSError, MemoryError): pass

@@ -97,7 +97,7 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("value", PLAIN, ids=str)
+@pytest.mark.parametrize("value", PLAIN, ids=range(len(PLAIN)))
 def test_plain_data_crosses_exactly(value):
     found = crossed(value)
     assert type(found) is type(value)

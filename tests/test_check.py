@@ -62,7 +62,7 @@ def test_a_right_answer_is_told_what_comes_next(master, capsys):
     space = checked(answer("def unit(x):\n    return 2 * x", rate=1), name=1)
     assert capsys.readouterr().out.split("\n") == [
         "Task 1, The unit: right, 2 of 2 points.",
-        "Your words (1 points) need a reader: compare them with the model answer on "
+        "Your words (worth 1) need a reader: compare them with the model answer on "
         "the exercise page.",
         "Next: two units.",
         "1 ✓   2 of 2 points",

@@ -13,8 +13,9 @@ import sys
 import colab as stand_in
 import pytest
 from colab import COURSE, ROOT
+from nbclient import NotebookClient
 
-from book.tools import layout
+from book.tools import exercises, layout
 from utils import notebook as course_notebook
 
 SETUP = layout.setup_cell()
@@ -129,6 +130,34 @@ def test_without_git_says_what_to_do(colab, content):
     said = complaint(set_up(colab, content, PATH=str(content)))
     assert "git is missing: install it, or unpack file://" in said
     assert list(content.iterdir()) == []
+
+
+def test_a_student_copy_answers_at_once(colab, content, monkeypatch):
+    """Solved, with a student's own numbers, alone in an empty folder."""
+    slug = "04-convolution-2d"
+    master = exercises.vary(exercises.master_of(slug), "0012")
+    solution = {c.id: c.source for c in master.cells if exercises.kind(c) == "solution"}
+    notebook = exercises.student_copy(exercises.master_of(slug), slug, "0012")
+    for cell in notebook.cells:
+        cell.source = solution.get(cell.id, cell.source)
+    notebook.cells[-1].source += "\nconvolve = max\ncheck(3)"
+    for name in set(os.environ) - set(colab):
+        monkeypatch.delenv(name)
+    for name, value in colab.items():
+        monkeypatch.setenv(name, value)
+    place = {"metadata": {"path": str(content)}}
+    NotebookClient(notebook, kernel_name="python3", resources=place).execute()
+    said = {
+        cell.id: "".join(output.get("text", "") for output in cell.outputs)
+        for cell in notebook.cells
+        if cell.id.endswith("-check")
+    }
+    assert len(said) == 8
+    *first, last = said.values()
+    assert all(": right, " in text for text in first)
+    assert "8 ✓   18 of 18 points" in last
+    assert "Task 3, The layer: 0 of 2 points.\nThe test cannot use your answer." in last
+    assert last.endswith("3 ✗   4 ✓   5 ✓   6 ✓   7 ✓   8 ✓   16 of 18 points\n")
 
 
 def test_the_edition_is_that_of_the_course():

@@ -18,6 +18,7 @@ from exercise_runner import names, reached
 
 from book.tools import exercises
 from book.tools.exercises import kind
+from book.tools.outputs import MAY_DIFFER
 
 ROOT = Path(__file__).resolve().parents[1]
 WRONG = ROOT / "tests" / "wrong_answers"
@@ -378,12 +379,12 @@ def run_variants(
 @pytest.mark.slow
 def test_the_runner_sees_what_goes_wrong(tmp_path):
     cells = {
-        "setup": "import time\nshared = []",
+        "setup": f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nshared = []",
         "ex1": "def f():\n    return 1",
         "ex1-b": "runs = f()\nshared.append(2)",
         "ex1-test-a": "assert f() == 1",
         "ex1-test-b": "assert runs == 1\nassert len(shared) == 1",
-        "ex2": "g = 2",
+        "ex2": "g = 2\nprint(g)",
         "ex2-test": "assert g == 2\nassert shared == [2]",
     }
     made = [nbformat.v4.new_code_cell(text, id=name) for name, text in cells.items()]
@@ -409,7 +410,8 @@ def test_the_runner_sees_what_goes_wrong(tmp_path):
     assert list(leaks["errors"]) == ["ex1-test-a"], "done at the first failure"
     assert "ex1-b" not in leaks["seconds"], "which does not need this cell"
     assert results["ex1: not noticed"]["passed"] == ["ex1-test-a", "ex1-test-b"]
-    assert results["ex1: prints"]["passed"] == []
+    assert "ex1-test-a" in results["ex1: prints"]["noisy"]
+    assert results[""]["printed"] == {"ex2": "2\n"}
     assert "died" in results["ex1: dies"]
     assert "TimeOut" in results["ex2: dear"]["errors"]["ex2"]
     after = results["after wrong"]
@@ -483,6 +485,13 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             complaints.append(f"the judge refuses the solved master in {cell}: {why}")
     for cell in solved["noisy"]:
         complaints.append(f"the solved master writes to stderr in {cell}")
+    for cell in notebook.cells:
+        if kind(cell) not in ("solution", "locked") or cell.id == "setup":
+            continue
+        shown = "".join(o.text for o in cell.get("outputs", []) if "text" in o)
+        found = solved["printed"].get(cell.id, "")
+        if shown != found and MAY_DIFFER not in cell.metadata.get("tags", []):
+            complaints.append(f"{cell.id} prints {found!r}: make outputs")
     for cell, seconds in solved["seconds"].items():
         if seconds > SLOWEST:
             complaints.append(f"cell {cell} of the solution takes {seconds:.0f} s")

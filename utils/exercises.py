@@ -103,7 +103,7 @@ class Exercises:
             print(f"{head}{right}, {points:g} of {most:g} points.")
             if task.written:
                 print(
-                    f"Your words ({task.written:g} points) need a reader: compare them "
+                    f"Your words (worth {task.written:g}) need a reader: compare them "
                     "with the model answer on the exercise page."
                 )
             if task.after:

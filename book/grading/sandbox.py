@@ -186,11 +186,14 @@ def command(box: Box, run: list[str], bwrap: str = "") -> list[str]:
     line += ["--proc", "/proc", "--dev", "/dev"]
     inner = [*box.readable, *box.sockets, *box.writable]
     parents = {str(p) for path in inner for p in Path(path).parents} - {"/"}
+    folders = []
     for path in sorted(parents):  # bwrap would keep them for itself
         if not path.startswith(SYSTEM):
-            line += ["--perms", "0755", "--dir", path]
+            folders += ["--perms", "0755", "--dir", path]
+    line += folders
     for inside, size in {"/dev/shm": 64, **box.writable}.items():
         line += ["--perms", "1777", "--size", str(size * 2**20), "--tmpfs", inside]
+    line += folders  # again: the course may lie below /tmp
     for inside, outside in box.readable.items():
         line += ["--ro-bind", str(outside), inside]
     for inside, outside in box.sockets.items():

@@ -111,6 +111,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         loss=recipe.loss,
         augment=recipe.augment,
         autocast=recipe.autocast,
+        average=recipe.average,
         probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
         device=device,
         seed=seed,

@@ -46,6 +46,18 @@ class Rearranged(nn.Module):
         return self.output(self.features(x).flatten(1))
 
 
+def dropped_lenet5(maps=0.25, neurons=0.5):
+    """LeNet-5 with ReLU, and dropout before its three full layers, C5 among them.
+
+    It has the 61,706 parameters of LeNet-5, in a layout of memory that CPUs like.
+    """
+    net = LeNet5(activation=nn.ReLU)
+    net.c5 = nn.Sequential(nn.Dropout(maps), net.c5)
+    net.f6 = nn.Sequential(nn.Dropout(neurons), net.f6)
+    net.output = nn.Sequential(nn.Dropout(neurons), net.output)
+    return net.to(memory_format=torch.channels_last)
+
+
 DISTORTIONS = {
     "mild": RandomDistortion(shift=1.5, rotate=8, scale=0.08, shear=0.08, elastic=0.4),
     "medium": RandomDistortion(shift=2, rotate=12, scale=0.12, shear=0.15, elastic=0.7),
@@ -67,6 +79,8 @@ REARRANGED = Recipe(
     learning_rate=3e-3,
     augment=DISTORTIONS["medium"],
 )
+# At the level of the papers, from the same budget of parameters.
+DROPPED = replace(LECTURE, model=dropped_lenet5, epochs=30)
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -110,5 +124,12 @@ EXPERIMENTS = {
             "rearranged": replace(REARRANGED, epochs=30),
         },
         keep=("lecture", 0),
+    ),
+    "lenet5-best": Experiment(
+        "LeNet-5's budget of parameters at its best, on digits as they are and "
+        "distorted",
+        data="mnist",
+        variants={"plain": DROPPED},
+        seeds=(0, 1, 2, 3, 4),
     ),
 }

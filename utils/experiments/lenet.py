@@ -46,6 +46,33 @@ class Rearranged(nn.Module):
         return self.output(self.features(x).flatten(1))
 
 
+class Deeper(Rearranged):
+    """Five convolutions in place of four, the last ones narrower: 56,730 parameters.
+
+    In a layout of memory that CPUs like.
+    """
+
+    def __init__(self):
+        super().__init__()
+
+        def convolution(inputs, outputs, padding):
+            return nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            )
+
+        self.features = nn.Sequential(
+            self.features[:7],  # (N, 32, 12, 12), as there
+            convolution(32, 32, padding=1),
+            nn.MaxPool2d(2),  # (N, 32, 6, 6)
+            convolution(32, 48, padding=1),
+            convolution(48, 64, padding=0),  # (N, 64, 4, 4)
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.to(memory_format=torch.channels_last)
+
+
 def dropped_lenet5(maps=0.25, neurons=0.5):
     """LeNet-5 with ReLU, and dropout before its three full layers, C5 among them.
 
@@ -81,6 +108,14 @@ REARRANGED = Recipe(
 )
 # At the level of the papers, from the same budget of parameters.
 DROPPED = replace(LECTURE, model=dropped_lenet5, epochs=30)
+DEEPER = replace(
+    REARRANGED,
+    model=Deeper,
+    epochs=30,
+    augment=DISTORTIONS["mild"],
+    autocast=torch.bfloat16,
+    average=0.999,
+)
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -129,7 +164,7 @@ EXPERIMENTS = {
         "LeNet-5's budget of parameters at its best, on digits as they are and "
         "distorted",
         data="mnist",
-        variants={"plain": DROPPED},
+        variants={"plain": DROPPED, "distorted": DEEPER},
         seeds=(0, 1, 2, 3, 4),
     ),
 }

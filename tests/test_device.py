@@ -100,7 +100,9 @@ def test_a_record_names_the_device(tmp_path, monkeypatch):
 def together():
     seed_everything(0)
     model, train = small_net(), digits(40)
-    history = fit(model, train, train, epochs=2, batch_size=8, progress=False)
+    history = fit(
+        model, train, train, epochs=2, batch_size=8, average=0.9, progress=False
+    )
     return history.loss, next(model.parameters()).device.type
 
 

@@ -145,7 +145,8 @@ def fit(
         average: 0 <= average < 1. After every step, a second set of weights becomes
             average times itself plus (1 - average) times the model's, the statistics
             of batch normalisation too: about the mean of the last 1 / (1 - average)
-            steps. It is what is tested, probed and, in the end, in the model. None
+            steps; fewer at the beginning, where it is at most (1 + n) / (10 + n) after
+            n steps. It is what is tested, probed and, in the end, in the model. None
             keeps no such set.
         probe: called with the model after every epoch, returns a dict of numbers for
             the history. It must leave the model and the generators as they were.
@@ -224,8 +225,14 @@ def fit(
 
 def _moving_average(model, decay) -> AveragedModel:
     checked_number("average", decay, below=1)
-    blend = get_ema_multi_avg_fn(decay)
-    return AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
+
+    def blend(means, values, _):
+        count = int(mean.n_averaged)  # on the CPU: nobody waits for it
+        decay_now = min(decay, (1 + count) / (10 + count))
+        get_ema_multi_avg_fn(decay_now)(means, values, count)
+
+    mean = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
+    return mean
 
 
 def _train_epoch(net, x, y, batches, optimizer, loss, augment, after_step) -> Score:

@@ -59,6 +59,7 @@ STEPS = [
     tests("notebooks", "--nbval-lax", "chapters"),
     record("resnet-cifar10-best", only="ResNet-20"),
     record("lenet5-best"),
+    record("lenet5-best-augmented"),
     record("resnet-cifar10-best", only="ResNet-56", seeds="0"),
     record("resnet-cifar10-quick", seeds="1 2"),
     record("alexnet-cifar10", seeds="1 2"),

@@ -161,10 +161,16 @@ EXPERIMENTS = {
         keep=("lecture", 0),
     ),
     "lenet5-best": Experiment(
-        "LeNet-5's budget of parameters at its best, on digits as they are and "
-        "distorted",
+        "LeNet-5 at its best on MNIST as it is: ReLU, dropout, and twice the epochs",
         data="mnist",
-        variants={"plain": DROPPED, "distorted": DEEPER},
+        variants={"plain": DROPPED},
+        seeds=(0, 1, 2, 3, 4),
+    ),
+    "lenet5-best-augmented": Experiment(
+        "LeNet-5's budget of parameters at its best on MNIST, every digit distorted "
+        "anew in every epoch",
+        data="mnist",
+        variants={"distorted": DEEPER},
         seeds=(0, 1, 2, 3, 4),
     ),
 }

@@ -89,6 +89,8 @@ DISTORTIONS = {
     "mild": RandomDistortion(shift=1.5, rotate=8, scale=0.08, shear=0.08, elastic=0.4),
     "medium": RandomDistortion(shift=2, rotate=12, scale=0.12, shear=0.15, elastic=0.7),
     "strong": RandomDistortion(shift=2, rotate=15, scale=0.2, shear=0.2, elastic=1.0),
+    # Mild, but bent as much as in the paper of 2003.
+    "bent": RandomDistortion(shift=1.5, rotate=8, scale=0.08, shear=0.08, elastic=1.2),
 }
 DECAYED = functools.partial(torch.optim.AdamW, weight_decay=0.05)
 SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
@@ -137,6 +139,9 @@ EXPERIMENTS = {
             ),
             "rearranged, mild": replace(REARRANGED, augment=DISTORTIONS["mild"]),
             "rearranged, medium": REARRANGED,
+            "ReLU, dropout": replace(DROPPED, epochs=20),
+            "deeper, mild": replace(DEEPER, epochs=20),
+            "deeper, bent": replace(DEEPER, epochs=20, augment=DISTORTIONS["bent"]),
         },
         seeds=(0,),
         validation=10_000,

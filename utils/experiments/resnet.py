@@ -45,7 +45,6 @@ RESNET_BEST = {
         RESNET,
         model=functools.partial(CifarResNet, depth),
         epochs=60,
-        average=0.999,
         probe=None,
     )
     for depth in (20, 56)
@@ -105,8 +104,7 @@ EXPERIMENTS = {
         seeds=(0, 1),
     ),
     "resnet-cifar10-best": Experiment(
-        "Residual nets of 20 and 56 layers on CIFAR-10, in 60 epochs, with averaged "
-        "weights",
+        "Residual nets of 20 and 56 layers on CIFAR-10, in 60 epochs",
         data="cifar10",
         variants=RESNET_BEST,
     ),

@@ -1,6 +1,8 @@
 # Everything the book can do. `make` alone lists it.
 
 PORT ?= 8000
+MINUTES ?= 60
+DEVICE ?= cuda
 python := .venv/bin/python
 site := _build/html
 # Two workers share the machine: one thread each, in notebooks too.
@@ -9,7 +11,7 @@ run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
 alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test check outputs facts exercises grade bench test-colab address \
+.PHONY: help book serve test check outputs facts exercises grade bench gpu test-colab address \
 	clean clean-all environment grading browser
 
 help: ## this list
@@ -52,6 +54,9 @@ grade: environment grading ## grade submissions (SUBMISSIONS=folder ROSTER=table
 
 bench: environment ## time our code against torch
 	@for file in tests/bench_*.py; do $(python) "$$file" || exit 1; done
+
+gpu: environment ## tests and recorded runs that want a GPU, within a budget (MINUTES=60)
+	@$(python) book/tools/gpu.py --minutes "$(MINUTES)" --device "$(DEVICE)"
 
 test-colab: ## run the notebooks with the packages that Colab has
 	@sh book/tools/environment.sh .venv-colab book/tools/requirements-colab.txt \

@@ -34,16 +34,16 @@ processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["torch._dynamo", "utils.experiments"])
 
 
-def in_processes(count, folder, work, *arguments):
+def in_processes(count, folder, work, *arguments, device=CPU):
     """What `work(*arguments)` returns in each of so many processes, one group."""
-    with started(count, folder, grouped, folder, work, *arguments) as children:
+    with started(count, folder, grouped, device, folder, work, *arguments) as children:
         assert exit_codes(children) == count * [0], said(folder, "err")
     assert "Warning" not in said(folder, "err")
     return [torch.load(folder / f"{k}.pt") for k in range(count)]
 
 
-def grouped(folder, work, *arguments):
-    with distributed.process_group(CPU):
+def grouped(device, folder, work, *arguments):
+    with distributed.process_group(device):
         torch.save(work(*arguments), folder / f"{distributed.rank()}.pt")
 
 

@@ -251,6 +251,25 @@ def test_quick_is_an_experiment_of_its_own(monkeypatch):
     assert set(asked) < set(experiments.EXPERIMENTS)
 
 
+@pytest.mark.parametrize(("room", "said"), [(130, "one of 125 would"), (0, "nor does")])
+def test_a_device_that_is_full_says_which_batch_would_fit(lab, monkeypatch, room, said):
+    class Hungry(nn.Flatten):
+        def forward(self, images):
+            if self.training and len(images) > room:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().forward(images)
+
+    def hungry_net():
+        return nn.Sequential(Hungry(), nn.Linear(784, 10))
+
+    full = {"fast": replace(RECIPE, model=hungry_net)}
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", replace(DEMO, variants=full))
+    message = f"demo, fast, seed 0: a batch of 500 does not fit .*\\(cpu\\); {said}"
+    with pytest.raises(RuntimeError, match=message):
+        lab(seeds=[0])
+    assert not (lab.folder / "results").exists()
+
+
 def test_what_cannot_be_run_is_said(lab, capsys):
     with pytest.raises(ValueError, match="there is no experiment 'x': alexnet"):
         runner.run_all("x")

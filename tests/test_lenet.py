@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from utils.counting import count_macs, count_parameters, wiring_table
 from utils.data import STATISTICS, mnist5k
 from utils.dissection import feature_maps
-from utils.experiments.lenet import Rearranged
+from utils.experiments.lenet import EXPERIMENTS, Rearranged
 from utils.lenet import (
     CONNECTIONS,
     EuclideanRBF,
@@ -569,6 +569,17 @@ def test_a_table_of_another_shape_is_noticed(shape):
 
 
 # --- the same budget, rearranged
+
+
+def test_the_best_recipes_keep_to_the_budget_of_lenet5():
+    names = "lenet5-best", "lenet5-best-augmented"
+    best = {k: v for name in names for k, v in EXPERIMENTS[name].variants.items()}
+    counts = {name: count_parameters(v.model()) for name, v in best.items()}
+    assert counts == {"plain": 61_706, "distorted": 56_730}
+    plain = best["plain"].model()
+    assert (plain.c5[0].p, plain.f6[0].p) == (0.25, 0.5)
+    shapes = [p.shape for p in plain.parameters()]
+    assert shapes == [p.shape for p in LeNet5().parameters()]
 
 
 def test_rearranged_stays_within_the_budget_of_the_lectures_net():

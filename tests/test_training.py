@@ -316,6 +316,39 @@ def test_autocast_trains_in_bfloat16_and_evaluates_as_ever():
     np.testing.assert_allclose(history.loss, plain.loss, rtol=0.02)
 
 
+def test_the_average_is_what_is_tested_probed_and_left_in_the_model():
+    """By hand: of the weights after each step, the statistics of the norm included."""
+    train, test, decay, seen, probed = digits(40), digits(20, seed=1), 0.4, [], []
+
+    def watched(optimizer, *_):
+        seen.append({k: v.clone() for k, v in model.state_dict().items()})
+
+    model = seeded(small_net)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.register_step_post_hook(watched)
+    history = fit(
+        *(model, train, test),
+        epochs=2,
+        batch_size=8,
+        optimizer=optimizer,
+        average=decay,
+        probe=lambda net: probed.append(evaluate(net, test)) or {},
+        progress=False,
+    )
+    assert len(seen) == 10
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            mean = seen[0][name]
+            for n, state in enumerate(seen[1:], 1):
+                now = min(decay, (1 + n) / (10 + n))
+                mean = now * mean + (1 - now) * state[name]
+            torch.testing.assert_close(value, mean)
+    assert not torch.equal(model[0].weight, seen[-1]["0.weight"])
+    assert history.test_loss[-1] == evaluate(model, test).loss == probed[-1].loss
+    none = fit(seeded(small_net), train, epochs=2, average=0.0, progress=False)
+    assert none == fit(seeded(small_net), train, epochs=2, progress=False)
+
+
 def test_a_probe_sees_the_model_after_every_epoch(tmp_path):
     def largest(model):
         return {"largest": model[1].weight.detach().abs().max(), "epochs": 1}
@@ -473,6 +506,10 @@ BAD_CALLS = {
     ),
     "two-heads": ({"model": TwoHeads()}, "must return logits .*, got tuple"),
     "autocast": ({"autocast": "half"}, "autocast must be .* got 'half'"),
+    "average": (
+        {"average": 1},
+        "average must be a number, from 0 to less than 1, got 1",
+    ),
     "probe": ({"probe": 3}, "probe must be .* got 3"),
     "schedule": ({"schedule": schedule_of_a_stranger()}, "schedule must be made with"),
 }
@@ -535,7 +572,7 @@ def run(epochs, checkpoint=None, optimizer="adam", seed=0, device="cpu"):
     chosen, extras = OPTIMIZERS[optimizer](model), {}
     if optimizer == "cycle":  # with all that a recorded run has
         cycle = torch.optim.lr_scheduler.OneCycleLR(chosen, 0.1, total_steps=5 * 5)
-        extras = {"schedule": cycle, "augment": noise}
+        extras = {"schedule": cycle, "augment": noise, "average": 0.9}
     history = fit(
         model,
         digits(40),
@@ -689,6 +726,7 @@ def test_another_run_is_refused_and_named(tmp_path):
         ({"lr": 0.2}, "another optimizer"),
         ({"seed": 1}, r"another seed \(0, now 1\)"),
         ({"augment": noise}, r"another augment \(None, now <function noise>\)"),
+        ({"average": 0.9}, "of another kind of run"),
         ({"batch_size": 32}, r"another batch_size \(64, now 32\)"),
         ({"epochs": 1}, "holds 2 epochs, but epochs is 1"),
     ]:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from utils import distributed
@@ -25,6 +26,7 @@ from utils.checking import (
     checked_dataset,
     checked_inputs,
     checked_labels,
+    checked_number,
     checked_whole,
 )
 from utils.checkpoints import Checkpoint, CheckpointError, RandomState
@@ -110,6 +112,7 @@ def fit(
     loss=F.cross_entropy,
     augment=None,
     autocast: torch.dtype | None = None,
+    average: float | None = None,
     probe=None,
     device=None,
     seed: int = 0,
@@ -139,6 +142,12 @@ def fit(
         autocast: torch.bfloat16 computes the products of the training steps in that
             type, which is faster where the processor has it; None computes in the
             model's own, as every evaluation does.
+        average: 0 <= average < 1. After every step, a second set of weights becomes
+            average times itself plus (1 - average) times the model's, the statistics
+            of batch normalisation too: about the mean of the last 1 / (1 - average)
+            steps; fewer at the beginning, where it is at most (1 + n) / (10 + n) after
+            n steps. It is what is tested, probed and, in the end, in the model. None
+            keeps no such set.
         probe: called with the model after every epoch, returns a dict of numbers for
             the history. It must leave the model and the generators as they were.
         device: as `pick_device` takes it.
@@ -160,17 +169,20 @@ def fit(
     optimizer = _checked_optimizer(optimizer, model)
     _check_options(optimizer, schedule, autocast, probe)
     model.to(device)
+    mean = None if average is None else _moving_average(model, average)
+    judged = model if mean is None else mean.module
     x, y = _checked_data("train", train, model)
     test = None if test is None else _checked_data("test", test, model)
 
     history = History()
     state = Checkpoint(
         checkpoint,
-        _settings(batch_size, seed, x, test, augment, autocast),
+        _settings(batch_size, seed, x, test, augment, autocast, average),
         model=model,
         optimizer=optimizer,
         history=history,
         schedule=schedule,
+        average=mean,
         random=RandomState(shuffle, device),
     )
     with distributed.rank_0_first():
@@ -180,6 +192,13 @@ def fit(
     net = _mixed(distributed.data_parallel(model), device, autocast)
     mixed_loss = _mixed(loss, device, autocast)
 
+    def after_step():
+        if schedule is not None:
+            schedule.step()
+        if mean is not None:
+            mean.update_parameters(model)
+        bar.update()
+
     with _progress_bar(done * steps, epochs * steps, progress) as bar:
         for epoch in range(done, epochs):
             start = time.perf_counter()
@@ -187,21 +206,36 @@ def fit(
             order = torch.randperm(len(y), generator=shuffle).to(device)
             batches = order.split(batch_size)
             seen = _train_epoch(
-                net, x, y, batches, optimizer, mixed_loss, augment, schedule, bar
+                net, x, y, batches, optimizer, mixed_loss, augment, after_step
             )
             _check_finite(seen.loss, epoch, optimizer)
             distributed.share_buffers(model)
-            unseen = None if test is None else _shared_score(model, *test, loss)
+            distributed.share_buffers(judged)
+            unseen = None if test is None else _shared_score(judged, *test, loss)
             seconds = time.perf_counter() - start
-            history.add(seen, unseen, seconds, probe(model) if probe else ())
+            history.add(seen, unseen, seconds, probe(judged) if probe else ())
             bar.set_postfix_str(f"loss {seen.loss:.3f}")
             if distributed.rank() == 0:
                 state.save()
+    if mean is not None:
+        model.load_state_dict(judged.state_dict())
     model.eval()
     return history
 
 
-def _train_epoch(net, x, y, batches, optimizer, loss, augment, schedule, bar) -> Score:
+def _moving_average(model, decay) -> AveragedModel:
+    checked_number("average", decay, below=1)
+
+    def blend(means, values, _):
+        count = int(mean.n_averaged)  # on the CPU: nobody waits for it
+        decay_now = min(decay, (1 + count) / (10 + count))
+        get_ema_multi_avg_fn(decay_now)(means, values, count)
+
+    mean = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
+    return mean
+
+
+def _train_epoch(net, x, y, batches, optimizer, loss, augment, after_step) -> Score:
     """A step for each batch of row numbers; the mean `Score` before these steps."""
     losses, hits = [], []  # they stay on the device: nobody waits for them
     for batch in batches:
@@ -210,12 +244,10 @@ def _train_epoch(net, x, y, batches, optimizer, loss, augment, schedule, bar) ->
         output, error = train_step(
             net, images, y[mine], optimizer, _weighted(loss, weight)
         )
-        if schedule is not None:
-            schedule.step()
+        after_step()
         logits = output[0] if isinstance(output, tuple) else output
         losses.append(error)
         hits.append((weight > 0) * (logits.argmax(1) == y[mine]).sum())
-        bar.update()
     sizes = torch.tensor([len(batch) for batch in batches]).double()
     error = float(torch.stack(losses).cpu().double() @ sizes / sizes.sum())
     share = distributed.world_size() * int(torch.stack(hits).sum()) / len(y)
@@ -244,7 +276,7 @@ def _mixed(function, device, dtype):
     return function if dtype is None else mixed
 
 
-def _settings(batch_size, seed, x, test, augment, autocast) -> dict:
+def _settings(batch_size, seed, x, test, augment, autocast, average) -> dict:
     """What makes a run another one, beside its model and optimizer."""
     return {
         "batch_size": batch_size,
@@ -254,6 +286,7 @@ def _settings(batch_size, seed, x, test, augment, autocast) -> dict:
         # Without the address that a function is printed with.
         "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
         "autocast": f"{autocast}",
+        "average": average,
     }
 
 

@@ -179,6 +179,50 @@ FACTS = [
         )(records.load_record("lenet5-choice")),
     ),
     computed(
+        "| ReLU, dropout | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["ReLU, dropout"]["epochs"],
+                *records.finals(r, "ReLU, dropout"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| deeper, mild | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["deeper, mild"]["epochs"],
+                *records.finals(r, "deeper, mild"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| deeper, bent | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["deeper, bent"]["epochs"],
+                *records.finals(r, "deeper, bent"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| LeNet-5 with dropout | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["plain"]["parameters"],
+                r["variants"]["plain"]["epochs"],
+                *records.finals(r, "plain"),
+                np.median(records.finals(r, "plain")),
+            )
+        )(records.load_record("lenet5-best")),
+    ),
+    computed(
+        "a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Network |",
+        lambda: (lambda spent: (min(spent), max(spent)))(
+            [run["seconds"] / 60 for run in records.load_record("lenet5-best")["runs"]]
+        ),
+    ),
+    computed(
         "among its {:,} test digits",
         lambda: records.load_record("lenet5")["data"]["test"],
     ),

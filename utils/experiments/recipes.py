@@ -34,6 +34,7 @@ class Recipe:
     loss: Callable = F.cross_entropy
     augment: Callable | None = None
     autocast: torch.dtype | None = None
+    average: float | None = None  # as `utils.training.fit` takes it
     probe: Callable | None = None  # (model, images, labels) -> numbers by name
 
     def settings(self) -> dict:

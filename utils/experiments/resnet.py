@@ -39,6 +39,16 @@ RESNET_PAPER = replace(
     schedule=two_drops,
     autocast=None,
 )
+# At the level of the paper, in 60 epochs.
+RESNET_BEST = {
+    f"ResNet-{depth}": replace(
+        RESNET,
+        model=functools.partial(CifarResNet, depth),
+        epochs=60,
+        probe=None,
+    )
+    for depth in (20, 56)
+}
 # The networks of the book by the same recipe, but for the learning rate.
 NETWORKS = {
     name: replace(RESNET, model=model, learning_rate=rate, probe=None)
@@ -92,6 +102,11 @@ EXPERIMENTS = {
         data="cifar10",
         variants=NETWORKS,
         seeds=(0, 1),
+    ),
+    "resnet-cifar10-best": Experiment(
+        "Residual nets of 20 and 56 layers on CIFAR-10, in 60 epochs",
+        data="cifar10",
+        variants=RESNET_BEST,
     ),
     "resnet-cifar10": Experiment(
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, by the recipe of the "

@@ -1,6 +1,7 @@
 """The runner of recorded experiments: see `utils.experiments`."""
 
 import argparse
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -21,7 +22,14 @@ import torch
 from utils import distributed, experiments, records
 from utils.checkpoints import save_checkpoint
 from utils.experiments.recipes import Experiment
-from utils.training import fit, one_cycle, pick_device, predict, seed_everything
+from utils.training import (
+    fit,
+    one_cycle,
+    pick_device,
+    predict,
+    seed_everything,
+    train_step,
+)
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ROOT / ".cache/experiments"
@@ -111,6 +119,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         loss=recipe.loss,
         augment=recipe.augment,
         autocast=recipe.autocast,
+        average=recipe.average,
         probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
         device=device,
         seed=seed,
@@ -184,6 +193,7 @@ def run_all(
         ValueError: there is no such experiment, variant or device.
         RecordError: the record is damaged, or was made with other settings.
         DataError: the data are not here and cannot be fetched.
+        RuntimeError: the device has too little memory; says which batch would fit.
     """
     if name not in experiments.EXPERIMENTS:
         raise ValueError(
@@ -209,17 +219,44 @@ def run_all(
             if images is None:
                 with distributed.rank_0_first():
                     images = experiment.load()
-            settings = json.dumps(experiment.variants[variant].settings())
+            recipe = experiment.variants[variant]
+            settings = json.dumps(recipe.settings())
             digest = hashlib.sha256(settings.encode()).hexdigest()
             checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
-            done = run(
-                *(name, experiment, variant, seed),
-                *(device, images, record, checkpoint),
-            )
+            try:
+                done = run(
+                    *(name, experiment, variant, seed),
+                    *(device, images, record, checkpoint),
+                )
+                full = False
+            except torch.OutOfMemoryError:
+                full = True
+            if full:  # the error is gone, and with it what it held in memory
+                raise RuntimeError(
+                    f"{label}: {_too_large(recipe, device, images[0].x.shape[1:])}"
+                )
             if done is not None:
                 errors, seconds = done["final"]["test_errors"], done["seconds"]
                 of = len(images[1].y)
                 _say(f"{label}: {errors} errors of {of}, {seconds:.0f} s")
+
+
+def _too_large(recipe, device, shape) -> str:
+    """What to say where a recipe does not fit: the largest batch that would."""
+    size = recipe.batch_size
+    while size := size // 2:
+        with contextlib.suppress(torch.OutOfMemoryError):
+            model = recipe.model().to(device)
+            optimizer = recipe.optimizer(model.parameters(), lr=0.0)
+            images = torch.zeros(size, *shape, device=device)
+            labels = torch.zeros(size, dtype=torch.int64, device=device)
+            train_step(model, images, labels, optimizer, recipe.loss)
+            break
+    return (
+        f"a batch of {recipe.batch_size} does not fit into the memory of the device "
+        f"({_hardware(device)['device']}); "
+        + (f"one of {size} would" if size else "nor does one image")
+    )
 
 
 def _say(text) -> None:

@@ -1,0 +1,159 @@
+"""`make gpu` keeps to its budget, tells what fails, and goes on; the CPU stands in."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from book.tools import gpu
+from utils import experiments
+
+ROOT = Path(__file__).parents[1]
+NEVER = 10_000  # seconds that no step takes
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A function that makes a step of a few lines of Python, which may leave files."""
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}")
+    monkeypatch.setenv("FOLDER", f"{tmp_path}")
+
+    def step(name, code, test=False):
+        start = (
+            "import os, pathlib, sys, time\nhere = pathlib.Path(os.environ['FOLDER'])\n"
+        )
+        text = start + textwrap.dedent(code)
+        (tmp_path / f"step_{name}.py").write_text(text, encoding="utf-8")
+        return gpu.Step(name, (f"step_{name}", "{device}"), test)
+
+    step.folder = tmp_path
+    return step
+
+
+def outcomes(steps, lab, minutes=1.0):
+    passed = lab.folder / "new" / "passed.json"
+    return {name: what for name, _, what in gpu.run(steps, minutes, "cpu", passed)}
+
+
+def test_what_fails_is_told_and_the_next_begins(lab):
+    steps = [
+        lab("bad", "sys.exit(3)"),
+        lab("good", "(here / sys.argv[1]).touch()"),
+    ]
+    assert outcomes(steps, lab) == {
+        "bad": "failed (exit status 3, see above)",
+        "good": "done",
+    }
+    assert (lab.folder / "cpu").exists()
+
+
+def test_when_the_time_is_over_the_step_stops_as_by_ctrl_c(lab):
+    slow = f"""
+        try:
+            time.sleep({NEVER})
+        except KeyboardInterrupt:
+            (here / "kept").touch()
+        """
+    steps = [lab("slow", slow), lab("next", "(here / 'begun').touch()")]
+    assert outcomes(steps, lab, minutes=2 / 60) == {
+        "slow": "stopped, the time is over",
+        "next": "not begun",
+    }
+    assert (lab.folder / "kept").exists()
+    assert not (lab.folder / "begun").exists()
+
+
+def test_a_step_that_does_not_stop_is_killed(lab, monkeypatch):
+    monkeypatch.setattr(gpu, "GRACE", 0.5)
+    deaf = f"""
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        time.sleep({NEVER})
+        """
+    steps = [lab("deaf", deaf)]
+    assert outcomes(steps, lab, minutes=2 / 60) == {"deaf": "stopped, the time is over"}
+
+
+def test_a_test_that_passed_here_is_not_repeated(lab, monkeypatch):
+    count = "with open(here / 'runs', 'a') as f: f.write('.')"
+    steps = [lab("fine", count, test=True), lab("record", count)]
+    assert set(outcomes(steps, lab).values()) == {"done"}
+    assert outcomes(steps, lab) == {"fine": "passed before", "record": "done"}
+    monkeypatch.setattr(gpu, "_commit", lambda: "another")
+    assert outcomes(steps, lab) == {"fine": "done", "record": "done"}
+    assert (lab.folder / "runs").read_text() == 5 * "."
+
+
+@pytest.mark.parametrize(
+    ("minutes", "device", "message"),
+    [
+        ("0", "cpu", "MINUTES must be a number above 0, .* got '0'"),
+        ("-3", "cpu", "above 0, .* got '-3'"),
+        ("", "cpu", "above 0, .* got ''"),
+        ("nan", "cpu", "above 0, .* got 'nan'"),
+        ("an hour", "cpu", "above 0, .* got 'an hour'"),
+        ("5", "gpu", "DEVICE must be cuda, or cpu .* got 'gpu'"),
+    ],
+)
+def test_a_budget_or_device_that_is_none_is_refused(minutes, device, message, capsys):
+    with pytest.raises(ValueError, match=message):
+        gpu.checked(minutes, device)
+    assert gpu.main(["--minutes", minutes, "--device", device], steps=None) == 2
+    assert "must be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("version", "message"), [(None, "build without CUDA"), ("13.0", "no CUDA device")]
+)
+def test_without_a_gpu_it_says_so(version, message, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", version)
+    assert gpu.main([], steps=None) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "DEVICE=cpu" in said
+
+
+def test_the_command_ends_with_a_table(lab, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "PASSED", lab.folder / "passed.json")
+    monkeypatch.setattr(gpu.signal, "signal", lambda *_: None)
+    steps = [lab("bad", "sys.exit(1)"), lab("good", "pass")]
+    assert gpu.main(["--minutes", "1", "--device", "cpu"], steps) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"cpu, torch {torch.__version__}, 1 minutes")
+    assert "good: done" in said
+    assert said.endswith("The same command goes on from here.\n")
+    assert gpu.main(["--minutes", "1", "--device", "cpu"], steps[1:]) == 0
+
+
+def test_every_step_names_what_there_is():
+    """Tests that exist; experiments, variants and seeds that can be asked for."""
+    for step in gpu.STEPS:
+        module, *words = step.command
+        if module == "pytest":
+            files = [w for w in words if w.startswith(("tests/", "chapters"))]
+            assert files
+            assert all((ROOT / f).exists() for f in files)
+            continue
+        name, *words = words
+        experiment = experiments.EXPERIMENTS[name]
+        options, last = {}, None
+        for word in words:
+            if word.startswith("--"):
+                last = options.setdefault(word, [])
+            else:
+                last.append(word)
+        assert set(options.get("--only", [])) <= set(experiment.variants)
+        assert all(seed.isdigit() for seed in options.get("--seeds", []))
+        assert options["--device"] == ["{device}"]
+
+
+def test_make_passes_the_budget_on():
+    done = subprocess.run(
+        ["make", "-n", "gpu", "MINUTES=12"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert 'gpu.py --minutes "12" --device "cuda"' in done.stdout
+    assert sys.executable

@@ -6,10 +6,10 @@ import {
 } from "./common.js";
 import { clamp, matrix, outputSize, range, sum } from "./maths.js";
 
-const BOX = 30, GAP = 92, MARGIN = 4; // in units of the viewBox
+const SQUARE = 30, GAP = 92, MARGIN = 4; // in units of the viewBox
 const INPUT = [1, 2, 0, 3, 1, 2, 1, 0, 2];
-const KERNELS = { "1 2 1": [1, 2, 1], "1 1": [1, 1], "1 1 1 1": [1, 1, 1, 1], "−1 0 1": [-1, 0, 1] };
-const HEAVIEST = 9;
+const WEIGHTS = { "1 2 1": [1, 2, 1], "1 1": [1, 1], "1 1 1 1": [1, 1, 1, 1], "−1 0 1": [-1, 0, 1] };
+const STRONGEST = 9;
 
 // Which weight stands between big value t and small value u, if one does: the entry
 // (u, t) of the matrix C, which takes the many values to the few.
@@ -46,7 +46,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
   stage.append(html("div", { class: "mc-scroll" }, canvas));
   const kernelCanvas = svg("svg", { role: "group", "aria-label": "kernel: select a weight, then − or +" });
   const step = stepper("weight", (by) => {
-    state.kernel[selected] = clamp(state.kernel[selected] + by, -HEAVIEST, HEAVIEST);
+    state.kernel[selected] = clamp(state.kernel[selected] + by, -STRONGEST, STRONGEST);
     draw();
   });
 
@@ -67,11 +67,11 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
       onkeydown: look.onkeydown ?? null,
     },
     svg("rect", {
-      x: x + 2, y: y + 2, width: BOX - 4, height: BOX - 4, rx: 3, fill: look.lit
+      x: x + 2, y: y + 2, width: SQUARE - 4, height: SQUARE - 4, rx: 3, fill: look.lit
         ? "color-mix(in srgb, var(--ex-green) 22%, transparent)" : "transparent",
       stroke: look.chosen ? "var(--ex-green)" : "var(--ex-line)", "stroke-width": look.chosen ? 3 : 1,
     }),
-    svg("text", { x: x + BOX / 2, y: y + BOX / 2 + 5, "text-anchor": "middle", "font-size": 14 }, short(value)));
+    svg("text", { x: x + SQUARE / 2, y: y + SQUARE / 2 + 5, "text-anchor": "middle", "font-size": 14 }, short(value)));
     arrows(node, (dx, dy) => look.walk(dx, dy), 1);
     return node;
   }
@@ -89,10 +89,10 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
     const high = Math.max(big.length - 1, (small.length - 1) * state.stride + middle);
     const spot = (row, k) => {
       const few = (row === "input") === transposed();
-      return MARGIN + ((few ? k * state.stride + middle : k) - low) * BOX;
+      return MARGIN + ((few ? k * state.stride + middle : k) - low) * SQUARE;
     };
-    const width = (high - low + 1) * BOX + 2 * MARGIN;
-    set(canvas, { viewBox: `0 0 ${width} ${2 * BOX + GAP + 2}` });
+    const width = (high - low + 1) * SQUARE + 2 * MARGIN;
+    set(canvas, { viewBox: `0 0 ${width} ${2 * SQUARE + GAP + 2}` });
     canvas.style.minWidth = `${width * 0.8}px`;
     canvas.style.maxWidth = `${width * 1.25}px`;
     const touches = (o, i) => weights[o]?.[i] !== null && weights[o]?.[i] !== undefined;
@@ -100,15 +100,15 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
       if (w === null) return null;
       const lit = own === "output" ? o === place : i === place;
       const color = w > 0 ? "blue" : w < 0 ? "orange" : "line";
-      const [x1, x2] = [spot("input", i) + BOX / 2, spot("output", o) + BOX / 2];
+      const [x1, x2] = [spot("input", i) + SQUARE / 2, spot("output", o) + SQUARE / 2];
       return { lit, nodes: [
         svg("line", {
-          class: lit ? "mc-line mc-lit" : "mc-line", x1, x2, y1: BOX, y2: BOX + GAP,
+          class: lit ? "mc-line mc-lit" : "mc-line", x1, x2, y1: SQUARE, y2: SQUARE + GAP,
           stroke: `var(--ex-${lit ? color : "line"})`, "stroke-width": lit ? 2.5 : 1,
         }),
         lit && svg("text", {
           class: "mc-weight", x: x1 + (own === "output" ? 0.34 : 0.66) * (x2 - x1),
-          y: BOX + (own === "output" ? 0.34 : 0.66) * GAP + 4, "text-anchor": "middle", "font-size": 12,
+          y: SQUARE + (own === "output" ? 0.34 : 0.66) * GAP + 4, "text-anchor": "middle", "font-size": 12,
         }, short(w)),
       ].filter(Boolean) };
     })).filter(Boolean);
@@ -122,7 +122,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
     const boxes = ["input", "output"].flatMap((row) => rows[row].map((value, k) => {
       const chosen = row === own && k === place;
       const lit = row !== own && (row === "input" ? touches(place, k) : touches(k, place));
-      return box(row, k, value, spot(row, k), row === "input" ? 1 : BOX + GAP + 1, {
+      return box(row, k, value, spot(row, k), row === "input" ? 1 : SQUARE + GAP + 1, {
         chosen, lit, tab: chosen, hover: true, act: () => choose(row, k), walk: walk(row, k),
         label: `${row} ${k}: ${short(value)}${lit ? ", connected" : ""}`,
       });
@@ -130,9 +130,9 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
     const sorted = [...lines.filter((l) => !l.lit), ...lines.filter((l) => l.lit)];
     redraw(canvas, [sorted.map((l) => l.nodes), boxes]);
 
-    set(kernelCanvas, { viewBox: `0 0 ${state.kernel.length * BOX} ${BOX}` });
-    kernelCanvas.style.width = `${state.kernel.length * BOX}px`;
-    redraw(kernelCanvas, state.kernel.map((w, k) => box("weight", k, w, k * BOX, 0, {
+    set(kernelCanvas, { viewBox: `0 0 ${state.kernel.length * SQUARE} ${SQUARE}` });
+    kernelCanvas.style.width = `${state.kernel.length * SQUARE}px`;
+    redraw(kernelCanvas, state.kernel.map((w, k) => box("weight", k, w, k * SQUARE, 0, {
       chosen: k === selected, tab: k === selected, act: () => { selected = k; draw(); },
       label: `weight ${k}: ${short(w)}`, onkeydown: step.onkeydown,
       walk: (dx) => {
@@ -165,7 +165,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
     say(`${one} Output size ${size}.`);
   }
 
-  const kernels = { "as in the text": start, ...KERNELS };
+  const kernels = { "as in the text": start, ...WEIGHTS };
   const field = fields(state, draw);
   controls.append(
     choice({

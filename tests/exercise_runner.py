@@ -90,8 +90,7 @@ def run_cell(
         if given is not None:  # as `check` does it, in a copy of the namespace
             from utils.exercises import run_tests
 
-            problem, points = run_tests([(source, 1)], namespace, given)
-            return "" if points else problem or "it failed without a message"
+            return run_tests([(source, 1)], namespace, given)[0]
         execute(source, name, namespace)
     except (Exception, SystemExit, KeyboardInterrupt, TimeOut) as error:
         return f"{type(error).__name__}: {error}"

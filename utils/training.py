@@ -210,7 +210,8 @@ def fit(
             )
             _check_finite(seen.loss, epoch, optimizer)
             distributed.share_buffers(model)
-            distributed.share_buffers(judged)
+            if mean is not None:
+                distributed.share_buffers(judged)
             unseen = None if test is None else _shared_score(judged, *test, loss)
             seconds = time.perf_counter() - start
             history.add(seen, unseen, seconds, probe(judged) if probe else ())

@@ -19,7 +19,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from book.grading.marks import number
-from book.tools.exercises import SOLUTION, cut, exercise_of, kind
+from book.tools.exercises import SOLUTION, cut, exercise_of, kind, titles
 
 LONGEST = 20_000  # characters of a printed output
 MOST = 30 * 2**20  # characters of a page
@@ -157,17 +157,6 @@ def output(one) -> str:
         return f'<div class="own">{markdown(text(data["text/markdown"]))}</div>'
     plain = data.get("text/plain", data.get("text/latex", ""))
     return f"<pre>{html.escape(text(plain))}</pre>" if plain else ""
-
-
-def titles(master) -> dict[str, str]:
-    """The tasks by what they are called: {"ex3": "3 Two kernels in one"}."""
-    found = {}
-    for cell in master.cells:
-        task = exercise_of(cell.id)
-        head = re.match(r"#+\s*(.+)", cell.source)
-        if task and task not in found and cell.cell_type == "markdown" and head:
-            found[task] = re.sub(r"\s*\(\d+(\.\d+)? points?\)\s*$", "", head[1]).strip()
-    return found
 
 
 def model_answer(cell) -> str:

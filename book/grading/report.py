@@ -9,7 +9,7 @@ from pathlib import Path
 from book.grading import marks, platforms, receive
 from book.grading.marks import number
 from book.grading.points import version
-from book.tools.exercises import exercise_of, points, write
+from book.tools.exercises import exercise_of, points, titles, write
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
@@ -133,7 +133,7 @@ def write_written(report: Report) -> int:
     """Write `written.csv`; the number of answers that wait."""
     rows, count, done = [], 0, set()
     for one in report.found:
-        task_names = task_titles(report.masters[one.slug]) if one.slug else {}
+        task_names = titles(report.masters[one.slug]) if one.slug else {}
         for cell, grade in one.grades.items():
             mark = one.marks.get(cell)
             if not (grade["waiting"] or mark):
@@ -160,18 +160,6 @@ def write_written(report: Report) -> int:
 
 def changed(grade: dict) -> bool:
     return grade["state"].startswith("changed")
-
-
-def task_titles(master) -> dict[str, str]:
-    """The tasks by what they are called: {"ex3": "3 Two kernels in one"}."""
-    found = {}
-    for cell in master.cells:
-        head = re.match(
-            r"##\s+(.+?)(\s*\([\d.]+ points?\))?\s*$", cell.source.split("\n")[0]
-        )
-        if head and exercise_of(cell.id):
-            found.setdefault(exercise_of(cell.id), head[1])
-    return found
 
 
 def natural(name: str) -> tuple:

@@ -28,7 +28,6 @@ from book.grading.report import Report, tell, write_for_import  # noqa: E402
 from book.tools.exercises import (  # noqa: E402
     GradingError,
     enter_environment,
-    kernel_python,
     write,
 )
 
@@ -106,8 +105,6 @@ def main(arguments: list[str]) -> int:
     rows, said = marks.read_marks(chosen.out / "written.csv", known)
     said += points.give_marks([one for one in found if one.notebook], rows)
     settings = {name: getattr(chosen, name) for name in ("timeout", "total", "memory")}
-    kernel = os.path.dirname(kernel_python())
-    settings["path"] = os.pathsep.join([kernel, "/usr/local/bin", "/usr/bin", "/bin"])
     settings["unsafe"] = chosen.unsafe
     todo = running.plan(found, masters, settings, chosen)
     jobs = chosen.jobs or os.cpu_count() or 1

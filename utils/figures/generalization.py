@@ -35,7 +35,7 @@ def weight_paths(strengths, paths):
             ax.plot(strengths, w[:, k], color=plotting.PALETTE[k % 6], lw=1.4)
         ax.axhline(0, color=plotting.MUTED, lw=0.8)
         ax.set(xscale="log", xlabel="strength $s$", title=name)
-    axes[0].set_ylabel(f"weights $w_1 … w_{last}$")
+    axes[0].set_ylabel(f"weights $w_1 … w_{{{last}}}$")
     return fig
 
 
@@ -152,6 +152,8 @@ def polynomial_fits(x, y, fits):
 def gallery(curves):
     """Loss by epoch, a panel for each of six runs: training solid, validation dashed.
 
+    Where the training loss is NaN, the panel is grey.
+
     Args:
         curves: name -> two lists of losses.
     """
@@ -161,6 +163,10 @@ def gallery(curves):
         ax.plot(epochs, seen, color=plotting.PALETTE[0], label="training")
         ax.plot(epochs, unseen, "--", color=plotting.PALETTE[1], label="validation")
         ax.set(title=name, ylim=(-0.1, 5), xlim=(0, len(seen) + 1))
+        if lost := np.isnan(seen).sum():
+            first = len(seen) - lost + 0.5
+            ax.axvspan(first, len(seen) + 1, color=plotting.LINE, lw=0)
+            ax.text(len(seen) / 2, 2.3, "no number", ha="center")
     for ax in axes[1]:
         ax.set_xlabel("epoch")
     for ax in axes[:, 0]:
@@ -182,6 +188,7 @@ def searches(found):
         for border in (low, high):
             ax.axvline(border, color=plotting.MUTED, ls="--", lw=1)
         ax.set(xscale="log", xlabel="learning rate", ylim=(0, 100))
-        ax.set_title(f"{low:g} to {high:g}")
+        ax.set_xticks((low, high), (f"{low:g}", f"{high:g}"))
+        ax.minorticks_off()
     axes[0].set_ylabel("validation, right (%)")
     return fig

@@ -7,14 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.optim import lr_scheduler
 
 from utils import generalization as g
 from utils.counting import count_parameters
 from utils.data import Images
 from utils.normalization import BatchNorm2d
 from utils.penalties import weights
-from utils.training import fit, seed_everything
+from utils.training import seed_everything
 
 
 def normal(*shape, seed=0):
@@ -55,49 +54,34 @@ def test_split_wants_as_many_labels_as_images():
         g.split_validation((np.zeros((20, 1)), np.zeros(19, int)), 3)
 
 
-def test_early_stop():
-    losses = [3, 2, 2.5, 2.4, 1, 4]
-    assert g.early_stop(losses, patience=6) == 5
-    assert g.early_stop(losses, patience=2) == 2
-    assert g.early_stop(losses, patience=3) == 5
-    assert g.early_stop([1.0, 1.0], patience=1) == 1
-    with pytest.raises(IndexError):
-        g.early_stop([], patience=1)  # `fit` had no validation set
+def test_folds_validate_on_every_example_once():
+    pairs = list(g.k_folds(11, 3, seed=1))
+    assert [len(v) for _, v in pairs] == [4, 4, 3]
+    assert sorted(torch.cat([v for _, v in pairs]).tolist()) == list(range(11))
+    for train, validation in pairs:
+        assert sorted([*train.tolist(), *validation.tolist()]) == list(range(11))
+    again = [v.tolist() for _, v in g.k_folds(11, 3, seed=1)]
+    other = [v.tolist() for _, v in g.k_folds(11, 3, seed=2)]
+    assert again == [v.tolist() for _, v in pairs] != other
 
 
-# ------------------------------------------------------------ the step
+@pytest.mark.parametrize(("patience", "epochs", "best"), [(2, 4, 1), (3, 6, 4)])
+def test_early_stopping_keeps_the_best_weights(tmp_path, patience, epochs, best):
+    losses = [3, 2, 2.5, 2.4, 1, 4, 1][:epochs]
+    stop = g.EarlyStopping(tmp_path / "best.pt", patience)
+    model = nn.Linear(1, 1)
+    for epoch, loss in enumerate(losses):
+        nn.init.constant_(model.weight, epoch)
+        stopped = stop(model, loss)
+        assert stopped == (patience == 2 and epoch == 3)
+    assert stop.lowest == losses[best]
+    assert torch.load(tmp_path / "best.pt")["weight"].item() == best
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.05])
-def test_sgd_step_equals_torch_step_by_step(momentum, weight_decay):
-    x, target = normal(20, 4), normal(20, 2, seed=1)
-    torch.manual_seed(0)
-    ours = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).double()
-    theirs = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).double()
-    theirs.load_state_dict(ours.state_dict())
-    optimizer = torch.optim.SGD(
-        theirs.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay
-    )
-    velocities = [torch.zeros_like(p) for p in ours.parameters()]
-    for _ in range(10):
-        for model in (ours, theirs):
-            model.zero_grad()
-            F.mse_loss(model(x), target).backward()
-        g.sgd_step(ours.parameters(), velocities, 0.1, momentum, weight_decay)
-        optimizer.step()
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            close(a, b)
-
-
-def test_sgd_step_wants_gradients_and_velocities():
-    p = nn.Parameter(torch.ones(2))
-    with pytest.raises(TypeError, match="NoneType"):
-        g.sgd_step([p], [torch.zeros(2)], 0.1)  # backward() was not called
-    p.grad = torch.ones(2)
-    with pytest.raises(ValueError, match="shorter"):
-        g.sgd_step([p], [], 0.1)
-    assert (p == 1).all()
+def test_a_loss_that_is_no_number_is_never_the_best(tmp_path):
+    stop = g.EarlyStopping(tmp_path / "best.pt", patience=1)
+    assert stop(nn.Linear(1, 1), math.nan)
+    assert not (tmp_path / "best.pt").exists()
 
 
 # ------------------------------------------------------------ dropout
@@ -145,6 +129,42 @@ def test_dropout_refuses(p):
         g.ClassicDropout(p)
 
 
+# ------------------------------------------------------------ augmentation
+
+
+def test_affine_turns_zooms_and_moves():
+    images = normal(3, 2, 9, 9)
+    none, one, still = torch.zeros(3), torch.ones(3), torch.zeros(3, 2)
+    none, one, still = none.double(), one.double(), still.double()
+    close(g.affine(images, none, one, still), images)
+    quarter = g.affine(images, one * math.pi / 2, one, still)
+    close(quarter, images.rot90(1, (2, 3)), 1e-9)
+    move = torch.tensor([[2.0, 1.0]] * 3).double()
+    moved = g.affine(images, none, one, move, fill=0.5)
+    close(moved[..., :-1, :-2], images[..., 1:, 2:])
+    close(moved[..., -1, :], torch.full((3, 2, 9), 0.5).double())
+    ramp = torch.arange(-4.0, 5).double().expand(1, 1, 9, 9)
+    twice = g.affine(ramp, none[:1], 2 * one[:1], still[:1])
+    close(twice[0, 0, 4], ramp[0, 0, 4] / 2)
+
+
+def test_random_affine_draws_for_each_image_within_its_limits():
+    torch.manual_seed(0)
+    ramp = torch.arange(-14.0, 14).expand(400, 1, 28, 28) + 100
+    moved = (ramp - g.random_affine(ramp, shift=3))[:, 0, 14, 10:18]
+    close(moved, moved[:, :1].expand(400, 8), 1e-3)
+    assert -3.001 < moved.min() < -2.8
+    assert 2.8 < moved.max() < 3.001
+    assert len(moved[:, 0].unique()) > 390
+    zoomed = g.random_affine(ramp, scale=0.2)[:, 0, 14, 14:16].diff()
+    assert 0.83 < zoomed.min() < 0.85
+    assert 1.22 < zoomed.max() < 1.26
+    close(g.random_affine(ramp), ramp, 1e-3)
+    turned = g.random_affine(ramp, turn=30)[:, 0, 13:15, 14].diff(dim=1)
+    assert turned.abs().max() < 0.5001  # the sine of 30 degrees
+    assert turned.min() < -0.45 < 0.45 < turned.max()
+
+
 # ------------------------------------------------------------ label smoothing
 
 
@@ -178,65 +198,7 @@ def test_likely_mistakes_in_labels_raise():
             g.label_smoothing_cross_entropy(logits, labels)
 
 
-# ------------------------------------------------------------ schedules
-
-
-def rates(make, steps=30):
-    """The learning rate of each step under a scheduler, which begins at 0.5."""
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
-    schedule, seen = make(optimizer), []
-    for _ in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    return seen
-
-
-def by_ours(function):
-    return rates(lambda optimizer: lr_scheduler.LambdaLR(optimizer, function))
-
-
-def test_step_decay_is_torchs():
-    ours = by_ours(lambda step: g.step_decay(step, 7, 0.3))
-    np.testing.assert_allclose(ours, rates(lambda o: lr_scheduler.StepLR(o, 7, 0.3)))
-
-
-def test_cosine_decay_is_torchs_and_then_stays():
-    ours = by_ours(lambda step: g.cosine_decay(step, 30))
-    theirs = rates(lambda o: lr_scheduler.CosineAnnealingLR(o, 30))
-    np.testing.assert_allclose(ours, theirs, atol=1e-15)
-    assert g.cosine_decay(0, 8) == 1
-    assert g.cosine_decay(4, 8) == pytest.approx(0.5)
-    assert g.cosine_decay(8, 8) == g.cosine_decay(99, 8) == 0
-
-
-def test_warmup_cosine_is_made_of_torchs_parts():
-    def parts(optimizer):
-        return lr_scheduler.SequentialLR(
-            optimizer,
-            [
-                lr_scheduler.LinearLR(optimizer, 1 / 5, 1, total_iters=4),
-                lr_scheduler.CosineAnnealingLR(optimizer, 25),
-            ],
-            milestones=[5],
-        )
-
-    ours = by_ours(lambda step: g.warmup_cosine(step, 5, 30))
-    np.testing.assert_allclose(ours, rates(parts))
-    assert ours[0] == pytest.approx(0.1)
-    assert ours[4] == ours[5] == 0.5
-
-
-def test_schedules_go_with_fit():
-    x, y = normal(20, 1, 28, 28).float(), torch.arange(20) % 10
-    model = g.digit_net()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    schedule = lr_scheduler.LambdaLR(optimizer, lambda step: g.cosine_decay(step, 4))
-    fit(model, (x, y), epochs=2, batch_size=10, optimizer=optimizer, schedule=schedule)
-    assert optimizer.param_groups[0]["lr"] == 0
-
-
-# ------------------------------------------------------------ networks
+# ------------------------------------------------------------ a network
 
 
 def test_digit_net_counts_and_begins_alike():
@@ -251,38 +213,15 @@ def test_digit_net_counts_and_begins_alike():
     assert g.digit_net()(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
 
 
-def test_gradient_norms_are_those_of_autograd():
-    torch.manual_seed(0)
-    model = g.deep_mlp(nn.Tanh, depth=4, width=8, initial="he")
-    assert [w.shape for w in weights(model)] == [(8, 784), (8, 8), (8, 8), (10, 8)]
-    loss = F.cross_entropy(model(torch.ones(5, 784)), torch.arange(5) % 3)
-    norms = g.gradient_norms(model, loss)
-    assert all(p.grad is None for p in model.parameters())
-    loss = F.cross_entropy(model(torch.ones(5, 784)), torch.arange(5) % 3)
-    loss.backward()
-    expected = [w.grad.square().sum().sqrt().item() for w in weights(model)]
-    assert list(norms.values()) == pytest.approx(expected)
-    assert list(norms) == [n for n, p in model.named_parameters() if p.ndim == 2]
+def test_update_ratios():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[3.0, 0], [0, 4]]))
 
+    def step():
+        with torch.no_grad():
+            model[0].weight[0, 0] += 0.5
+            model[0].bias += 7
 
-@pytest.mark.parametrize(("initial", "n"), [("glorot", 2000), ("he", 1000)])
-def test_initial_weights_have_the_variance_announced(initial, n):
-    torch.manual_seed(0)
-    weight = torch.empty(1000, 1000)
-    g.INITIAL[initial](weight)
-    assert weight.var().item() == pytest.approx(2 / n, rel=0.02)
-
-
-def test_gradients_vanish_by_activation():
-    """At the start: by far with the logistic function, hardly with ReLU and He."""
-    ratio = {}
-    x = torch.rand(50, 784, generator=torch.Generator().manual_seed(0))
-    y = torch.arange(50) % 10
-    for activation, initial in ((nn.Sigmoid, "glorot"), (nn.ReLU, "he")):
-        torch.manual_seed(0)
-        model = g.deep_mlp(activation, initial=initial)
-        norms = g.gradient_norms(model, F.cross_entropy(model(x), y))
-        first, *_, before_last, _ = norms.values()
-        ratio[activation] = first / before_last
-    assert ratio[nn.Sigmoid] < 1e-8
-    assert ratio[nn.ReLU] > 0.1
+    ratios = g.update_ratios(model, step)
+    assert ratios == {"0.weight": pytest.approx(0.1), "1.weight": 0.0}

@@ -120,6 +120,7 @@ BELONGS_TO = {
     "inception_blocks": "inception",
     "normalization": "generalization",
     "numpy_cnn": "pooling",
+    "optimizers": "generalization",
     "penalties": "generalization",
     "small_googlenet": "inception",
     "towers": "alexnet",

@@ -167,3 +167,11 @@ def test_likely_mistakes_in_batch_norm_raise():
     assert layer.eval()(torch.zeros(1, 2, 1, 1)).shape == (1, 2, 1, 1)
     with pytest.raises(RuntimeError, match="size"):
         ours.batch_norm_forward(normal(4, 3, 2, 2), torch.ones(2), torch.ones(2))
+
+
+def test_layer_norm_is_torchs_and_knows_no_batch():
+    x, shape = normal(4, 3, 5, 6), (3, 5, 6)
+    weight, bias = normal(*shape, seed=1), normal(*shape, seed=2)
+    y = ours.layer_norm(x, weight, bias)
+    close(y, nn.functional.layer_norm(x, shape, weight, bias))
+    close(ours.layer_norm(x[:1], weight, bias), y[:1])

@@ -1,11 +1,11 @@
 """Training that generalises: the cures for over-fitting, each written out.
 
-A validation set, the step of SGD and its schedules, dropout, label smoothing, and the
-networks on which the chapter tries them. The penalties on weights are in
-`utils.penalties`; preparing data and batch normalisation in `utils.normalization`.
+A validation set, folds, early stopping, dropout, augmentation, label smoothing, and the
+network on which the chapter tries them. The penalties on weights are in
+`utils.penalties`; preparing data and normalisation inside a network in
+`utils.normalization`; the steps that optimisers take in `utils.optimizers`.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -38,71 +38,50 @@ def split_validation(data, count, seed=0):
     return Images(x[rest], y[rest]), Images(x[aside], y[aside])
 
 
-def early_stop(losses, patience):
-    """After how many epochs the validation loss was lowest.
+def k_folds(count, folds, seed=0):
+    """Cut `count` examples into `folds` parts; each is for validation once.
 
     Args:
-        losses: of each epoch, such as `History.test_loss`.
-        patience: give up looking after so many epochs without a new lowest.
+        count: how many examples there are.
+        folds: from 2 to `count`.
+        seed: of the order in which they are dealt out.
 
-    Returns:
-        a number of epochs, from 1.
+    Yields:
+        row numbers to train on, and those to validate on, two tensors.
     """
-    lowest, stop = losses[0], 1
-    for epoch, loss in enumerate(losses, start=1):
-        if loss < lowest:
-            lowest, stop = loss, epoch
-        elif epoch - stop >= patience:
-            break
-    return stop
+    generator = torch.Generator().manual_seed(seed)
+    parts = torch.randperm(count, generator=generator).tensor_split(folds)
+    for k in range(folds):
+        rest = [part for j, part in enumerate(parts) if j != k]
+        yield torch.cat(rest), parts[k]
 
 
-# ------------------------------------------------------------ the step
+class EarlyStopping:
+    """Says when to stop, and keeps the weights of the best epoch in a file.
 
-
-@torch.no_grad()
-def sgd_step(params, velocities, learning_rate, momentum=0, weight_decay=0):
-    """One step of SGD with momentum and weight decay, as torch.optim.SGD takes it.
+    Call it after every epoch with the model and its validation loss.
 
     Args:
-        params: tensors with their gradients in `.grad`; changed in place.
-        velocities: as many tensors of the same shapes, zero before the first step;
-            changed in place.
-        learning_rate, weight_decay: >= 0.
-        momentum: from 0 to below 1.
+        path: of the file, written at every new lowest loss; `torch.load` gives the
+            state of the model then.
+        patience: stop after so many epochs without a new lowest loss.
+
+    Attributes:
+        lowest: the lowest loss so far.
+        waited: epochs since then.
     """
-    for w, v in zip(params, velocities, strict=True):
-        v.mul_(momentum).add_(w.grad + weight_decay * w)
-        w.sub_(learning_rate * v)
 
+    def __init__(self, path, patience):
+        self.path, self.patience = path, patience
+        self.lowest, self.waited = math.inf, 0
 
-def step_decay(step, every, factor=0.1):
-    """The factor on the learning rate at a step, counted from 0.
-
-    `factor` to the power of how often `every` steps have passed. For `fit`:
-    LambdaLR(optimizer, lambda step: step_decay(step, every)).
-    """
-    return factor ** (step // every)
-
-
-def cosine_decay(step, total):
-    """From 1 to 0 along half a cosine, in `total` steps; then it stays there.
-
-    Source: Loshchilov and Hutter (2016), arXiv:1608.03983, equation 5.
-    """
-    done = min(step / total, 1)
-    return (1 + math.cos(math.pi * done)) / 2
-
-
-def warmup_cosine(step, warmup, total):
-    """In equal parts up to 1 during `warmup` steps, then down as `cosine_decay`.
-
-    The first step has 1 / warmup, the step numbered `warmup` - 1 has 1, and `total`
-    counts all steps.
-    """
-    if step < warmup:
-        return (step + 1) / warmup
-    return cosine_decay(step - warmup, total - warmup)
+    def __call__(self, model, loss):
+        """Whether to stop now."""
+        self.waited += 1
+        if loss < self.lowest:
+            self.lowest, self.waited = loss, 0
+            torch.save(model.state_dict(), self.path)
+        return self.waited >= self.patience
 
 
 # ------------------------------------------------------------ dropout
@@ -147,6 +126,44 @@ class ClassicDropout(Dropout):
         return x * (torch.rand_like(x) >= self.p)
 
 
+# ------------------------------------------------------------ augmentation
+
+
+def affine(images, angle, zoom, move, fill=0.0):
+    """Each image turned, then scaled, about its middle, and moved.
+
+    Args:
+        images: (N, C, H, H), square.
+        angle: (N,), in radians, anticlockwise.
+        zoom: (N,), the factor by which the picture grows.
+        move: (N, 2), pixels to the left and up.
+        fill: the value of what comes from outside.
+    """
+    sin, cos = angle.sin() / zoom, angle.cos() / zoom
+    x, y = (move / (images.shape[-1] / 2)).T  # the image goes from -1 to 1
+    rows = torch.stack([cos, -sin, x, sin, cos, y], 1).view(-1, 2, 3)
+    places = F.affine_grid(rows, images.shape, align_corners=False)
+    read = F.grid_sample(images - fill, places, align_corners=False)
+    return read + fill  # (N, C, H, H)
+
+
+def random_affine(images, shift=0.0, turn=0.0, scale=0.0, fill=0.0):
+    """Each image moved, turned and scaled by numbers of its own, drawn uniformly.
+
+    Args:
+        images: (N, C, H, H), square.
+        shift: pixels, up to which it moves along each axis.
+        turn: degrees, up to which it turns either way.
+        scale: 0.1 lets it grow or shrink by up to a tenth.
+        fill: as for `affine`.
+    """
+    numbers = torch.rand(len(images), 4, device=images.device)
+    numbers = 2 * numbers - 1  # (N, 4), from -1 to 1
+    angle = math.radians(turn) * numbers[:, 0]
+    zoom = 1 + scale * numbers[:, 1]
+    return affine(images, angle, zoom, shift * numbers[:, 2:], fill)
+
+
 # ------------------------------------------------------------ label smoothing
 
 
@@ -183,7 +200,7 @@ def label_smoothing_cross_entropy(logits, labels, smoothing=0.1):
     return -(targets * logits.log_softmax(1)).sum(1).mean()
 
 
-# ------------------------------------------------------------ networks to try it on
+# ------------------------------------------------------------ a network to try it on
 
 
 def digit_net(norm=nn.Identity, drop=nn.Identity):
@@ -213,37 +230,16 @@ def digit_net(norm=nn.Identity, drop=nn.Identity):
     )
 
 
-INITIAL = {
-    "glorot": nn.init.xavier_normal_,  # variance 2 / (in + out)
-    "he": nn.init.kaiming_normal_,  # variance 2 / in
-}
-
-
-def deep_mlp(activation, depth=20, width=100, initial="glorot"):
-    """`depth` fully connected layers, `activation` between: (N, 1, 28, 28) -> (N, 10).
+def update_ratios(model, step):
+    """Name of each weight -> how far `step` moves it, as a share of its length.
 
     Args:
-        activation: a class such as `nn.Sigmoid`.
-        depth: layers with weights, >= 1.
-        width: units of each hidden layer.
-        initial: "glorot" or "he", how weights are drawn; biases begin at 0.
-    """
-    sizes = [784, *[width] * (depth - 1), 10]
-    layers = [nn.Flatten()]
-    for n_in, n_out in itertools.pairwise(sizes):
-        linear = nn.Linear(n_in, n_out)
-        INITIAL[initial](linear.weight)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, activation()]
-    return nn.Sequential(*layers[:-1])
-
-
-def gradient_norms(model, loss):
-    """Name of each weight -> the length of the loss's gradient for it.
-
-    First layer first; the gradients in `.grad` stay as they are.
+        step: called without arguments, changes the weights of the model.
     """
     named = {n: p for n, p in model.named_parameters() if p.ndim >= 2}
-    gradients = torch.autograd.grad(loss, list(named.values()))
-    pairs = zip(named, gradients, strict=True)
-    return {name: float(gradient.norm()) for name, gradient in pairs}
+    before = {name: p.detach().clone() for name, p in named.items()}
+    step()
+    return {
+        name: float((p.detach() - before[name]).norm() / before[name].norm())
+        for name, p in named.items()
+    }

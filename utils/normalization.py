@@ -185,3 +185,19 @@ class BatchNorm2d(nn.Module):
             self.running_var.lerp_(x.var((0, 2, 3)), self.momentum)  # n - 1
             self.num_batches_tracked += 1
         return y
+
+
+def layer_norm(x, weight, bias, eps=1e-5):
+    """Standardise every image over its own channels and pixels, as F.layer_norm.
+
+    No batch takes part, so training and evaluation are alike.
+
+    Args:
+        x: (N, C, H, W).
+        weight, bias: (C, H, W).
+
+    Source: Ba, Kiros and Hinton (2016), arXiv:1607.06450.
+    """
+    mean = x.mean((1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
+    variance = (x - mean).square().mean((1, 2, 3), keepdim=True)
+    return weight * (x - mean) / (variance + eps).sqrt() + bias

@@ -96,14 +96,6 @@ def l1_penalty(model):
     return sum(w.abs().sum() for w in weights(model))
 
 
-def l2_penalty(model):
-    """Half the sum of w^2 over the weights; its gradient is w.
-
-    So adding s * l2_penalty(model) to the loss is, for SGD, weight decay of s.
-    """
-    return sum(w.square().sum() for w in weights(model)) / 2
-
-
 def decay_groups(model, weight_decay):
     """Parameter groups for torch.optim: the weights decay, biases and scales do not."""
     trained = [p for p in model.parameters() if p.requires_grad]

@@ -35,7 +35,7 @@ def weight_paths(strengths, paths):
             ax.plot(strengths, w[:, k], color=plotting.PALETTE[k % 6], lw=1.4)
         ax.axhline(0, color=plotting.MUTED, lw=0.8)
         ax.set(xscale="log", xlabel="strength $s$", title=name)
-    axes[0].set_ylabel(f"weights $w_1 … w_{last}$")
+    axes[0].set_ylabel(f"weights $w_1 … w_{{{last}}}$")
     return fig
 
 
@@ -56,19 +56,19 @@ def prepared_points(prepared):
 
 
 def valley_paths(paths, curvature):
-    """The ways of two descents, over the contours of sum(curvature * w^2) / 2.
+    """The ways of three descents, over the contours of sum(curvature * w^2) / 2.
 
     Args:
-        paths: momentum -> points (K, 2).
+        paths: name -> points (K, 2).
         curvature: two numbers.
     """
-    fig, ax = plt.subplots(figsize=(6.4, 2.4))
-    w1, w2 = np.meshgrid(np.linspace(-10, 4, 80), np.linspace(-2.5, 2.5, 60))
+    fig, ax = plt.subplots(figsize=(6.4, 2.6))
+    w1, w2 = np.meshgrid(np.linspace(-10, 5, 80), np.linspace(-2.5, 2.5, 60))
     height = (float(curvature[0]) * w1**2 + float(curvature[1]) * w2**2) / 2
-    levels = np.array([0.5, 4, 12, 30, 60])
+    levels = np.array([1, 10, 40, 100, 200])
     ax.contour(w1, w2, height, levels, colors=plotting.MUTED, linewidths=0.6)
-    for (mu, path), look in zip(paths.items(), ("o-", "s-"), strict=True):
-        ax.plot(*path.T, look, ms=3, lw=1, label=f"$µ = {mu:g}$")
+    for k, (name, path) in enumerate(paths.items()):
+        ax.plot(*path.T, marker=plotting.MARKERS[k], ms=3, lw=1, label=name)
     ax.set(xlabel="$w_1$", ylabel="$w_2$")
     ax.legend(loc="upper right")
     return fig
@@ -112,22 +112,6 @@ def training_curves(histories):
     return fig
 
 
-def gradients_by_layer(norms):
-    """The length of each layer's gradient, on a logarithmic axis.
-
-    Args:
-        norms: name -> one number a layer, from the image on.
-    """
-    fig, ax = plt.subplots(figsize=(6.4, 3))
-    for k, (name, values) in enumerate(norms.items()):
-        layers = range(1, len(values) + 1)
-        ax.plot(layers, values, marker=plotting.MARKERS[k], ms=3, label=name)
-    ax.set(yscale="log", xlabel="layer, 1 is at the image", ylabel="gradient")
-    ax.set_xticks((1, 5, 10, 15, 20))
-    ax.legend(ncols=2, loc="lower right")
-    return fig
-
-
 def contest(right):
     """Mean and range of the accuracies with each cure, the best on top.
 
@@ -148,15 +132,63 @@ def contest(right):
     return fig
 
 
-def weight_histograms(weights):
-    """How many weights of a network are how large, a panel for each of three.
+def polynomial_fits(x, y, fits):
+    """Noisy points and a polynomial through them, a panel for each degree.
 
     Args:
-        weights: name -> a tensor (K,); what lies beyond 0.15 is counted at the edge.
+        x, y: (N,), points of sin(3 x) with noise.
+        fits: degree -> a function of x, three of them.
     """
     fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.4), sharey=True)
-    for ax, (name, w) in zip(axes, weights.items(), strict=True):
-        ax.hist(w.clamp(-0.15, 0.15).numpy(), bins=61, color=plotting.PALETTE[0])
-        ax.set(title=name, xlabel="weight", yscale="log")
-    axes[0].set_ylabel("how many")
+    line = np.linspace(-1, 1, 200)
+    for ax, (degree, f) in zip(axes, fits.items(), strict=True):
+        ax.plot(line, np.sin(3 * line), "--", color=plotting.MUTED, lw=1)
+        ax.plot(line, f(line), color=plotting.COLORS["blue"])
+        ax.plot(x, y, "o", ms=3, color=plotting.COLORS["orange"])
+        ax.set(ylim=(-2, 2), xlabel="$x$", title=f"degree {degree}")
+    return fig
+
+
+def gallery(curves):
+    """Loss by epoch, a panel for each of six runs: training solid, validation dashed.
+
+    Where the training loss is NaN, the panel is grey.
+
+    Args:
+        curves: name -> two lists of losses.
+    """
+    fig, axes = plt.subplots(2, 3, figsize=(6.4, 4.2), sharey=True)
+    for ax, (name, (seen, unseen)) in zip(axes.flat, curves.items(), strict=True):
+        epochs = range(1, len(seen) + 1)
+        ax.plot(epochs, seen, color=plotting.PALETTE[0], label="training")
+        ax.plot(epochs, unseen, "--", color=plotting.PALETTE[1], label="validation")
+        ax.set(title=name, ylim=(-0.1, 5), xlim=(0, len(seen) + 1))
+        if lost := np.isnan(seen).sum():
+            first = len(seen) - lost + 0.5
+            ax.axvspan(first, len(seen) + 1, color=plotting.LINE, lw=0)
+            ax.text(len(seen) / 2, 2.3, "no number", ha="center")
+    for ax in axes[1]:
+        ax.set_xlabel("epoch")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("loss")
+    axes[0, 0].legend()
+    return fig
+
+
+def searches(found):
+    """Accuracy against learning rate of the trials of three searches.
+
+    Args:
+        found: (lowest rate, highest) -> trials (accuracy 0 to 1, rate, strength).
+    """
+    fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.4), sharey=True)
+    for ax, ((low, high), trials) in zip(axes, found.items(), strict=True):
+        shares, rates, _ = np.array(trials).T
+        ax.plot(rates, 100 * shares, "o", ms=5, color=plotting.COLORS["blue"])
+        for border in (low, high):
+            ax.axvline(border, color=plotting.MUTED, ls="--", lw=1)
+        ax.set(xscale="log", xlabel="learning rate", ylim=(0, 100))
+        ax.set_xticks((low, high), (f"{low:g}", f"{high:g}"))
+        ax.minorticks_off()
+    axes[0].set_ylabel("validation, right (%)")
     return fig

@@ -1,0 +1,147 @@
+"""Steps and schedules are torch's: the same weights, step by step."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from test_generalization import close, normal
+from torch import nn
+from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from utils import optimizers
+from utils.generalization import digit_net
+from utils.training import fit
+
+# ------------------------------------------------------------ steps
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.05])
+def test_sgd_step_equals_torch_step_by_step(momentum, weight_decay):
+    x, target = normal(20, 4), normal(20, 2, seed=1)
+    torch.manual_seed(0)
+    ours = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    theirs = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = torch.optim.SGD(
+        theirs.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay
+    )
+    velocities = [torch.zeros_like(p) for p in ours.parameters()]
+    for _ in range(10):
+        for model in (ours, theirs):
+            model.zero_grad()
+            F.mse_loss(model(x), target).backward()
+        optimizers.sgd_step(ours.parameters(), velocities, 0.1, momentum, weight_decay)
+        optimizer.step()
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            close(a, b)
+
+
+def test_sgd_step_wants_gradients_and_velocities():
+    p = nn.Parameter(torch.ones(2))
+    with pytest.raises(TypeError, match="NoneType"):
+        optimizers.sgd_step([p], [torch.zeros(2)], 0.1)  # backward() was not called
+    p.grad = torch.ones(2)
+    with pytest.raises(ValueError, match="shorter"):
+        optimizers.sgd_step([p], [], 0.1)
+    assert (p == 1).all()
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+def test_adam_step_equals_torch_step_by_step(weight_decay):
+    ours, theirs = (normal(4, 5).requires_grad_() for _ in range(2))
+    optimizer = torch.optim.AdamW([theirs], lr=0.1, weight_decay=weight_decay)
+    means, squares = [torch.zeros_like(ours)], [torch.zeros_like(ours)]
+    for step in range(1, 11):
+        gradient = normal(4, 5, seed=step) * 10.0 ** (step - 9)
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        optimizers.adam_step([ours], means, squares, step, 0.1, weight_decay)
+        optimizer.step()
+        close(ours, theirs)
+
+
+@pytest.mark.parametrize("longest", [0.5, 3.0, 1e9])
+def test_clip_gradients_is_torchs(longest):
+    ours, theirs = ([normal(4, 5), normal(3)] for _ in range(2))
+    for p, q in zip(ours, theirs, strict=True):
+        p.grad, q.grad = 2 * p, 2 * q
+    before = optimizers.clip_gradients(ours, longest)
+    expected = nn.utils.clip_grad_norm_(theirs, longest)
+    assert before == pytest.approx(expected.item())
+    for p, q in zip(ours, theirs, strict=True):
+        close(p.grad, q.grad)
+
+
+def test_average_step_is_torchs():
+    model = nn.Linear(3, 2).double()
+    theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    theirs.update_parameters(model)
+    ours = [p.detach().clone() for p in model.parameters()]
+    for seed in range(5):
+        with torch.no_grad():
+            model.weight.copy_(normal(2, 3, seed=seed))
+        theirs.update_parameters(model)
+        optimizers.average_step(ours, model.parameters(), 0.9)
+        for a, b in zip(ours, theirs.module.parameters(), strict=True):
+            close(a, b)
+
+
+# ------------------------------------------------------------ schedules
+
+
+def rates(make, steps=30):
+    """The learning rate of each step under a scheduler, which begins at 0.5."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
+    schedule, seen = make(optimizer), []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return seen
+
+
+def by_ours(function):
+    return rates(lambda optimizer: lr_scheduler.LambdaLR(optimizer, function))
+
+
+def test_step_decay_is_torchs():
+    ours = by_ours(lambda step: optimizers.step_decay(step, 7, 0.3))
+    np.testing.assert_allclose(ours, rates(lambda o: lr_scheduler.StepLR(o, 7, 0.3)))
+
+
+def test_cosine_decay_is_torchs_and_then_stays():
+    ours = by_ours(lambda step: optimizers.cosine_decay(step, 30))
+    theirs = rates(lambda o: lr_scheduler.CosineAnnealingLR(o, 30))
+    np.testing.assert_allclose(ours, theirs, atol=1e-15)
+    assert optimizers.cosine_decay(0, 8) == 1
+    assert optimizers.cosine_decay(4, 8) == pytest.approx(0.5)
+    assert optimizers.cosine_decay(8, 8) == optimizers.cosine_decay(99, 8) == 0
+
+
+def test_warmup_cosine_is_made_of_torchs_parts():
+    def parts(optimizer):
+        return lr_scheduler.SequentialLR(
+            optimizer,
+            [
+                lr_scheduler.LinearLR(optimizer, 1 / 5, 1, total_iters=4),
+                lr_scheduler.CosineAnnealingLR(optimizer, 25),
+            ],
+            milestones=[5],
+        )
+
+    ours = by_ours(lambda step: optimizers.warmup_cosine(step, 5, 30))
+    np.testing.assert_allclose(ours, rates(parts))
+    assert ours[0] == pytest.approx(0.1)
+    assert ours[4] == ours[5] == 0.5
+
+
+def test_schedules_go_with_fit():
+    x, y = normal(20, 1, 28, 28).float(), torch.arange(20) % 10
+    model = digit_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = lr_scheduler.LambdaLR(
+        optimizer, lambda step: optimizers.cosine_decay(step, 4)
+    )
+    fit(model, (x, y), epochs=2, batch_size=10, optimizer=optimizer, schedule=schedule)
+    assert optimizer.param_groups[0]["lr"] == 0

@@ -308,7 +308,8 @@ def digits_curves(curves, chosen):
         passes = range(1, len(curve) + 1)
         axes[0].plot(passes, curve[:, 0], marker=marker, ms=4, label=f"η = {rate:g}")
     for column, name, style in [(0, "training", "-"), (1, "test", "--")]:
-        axes[1].plot(passes, curves[chosen][:, column], style, label=name)
+        E = curves[chosen][:, column]
+        axes[1].plot(range(1, len(E) + 1), E, style, label=name)
     axes[0].set(title="training digits", xlabel="pass", ylabel="E", ylim=(0, 2.6))
     axes[1].set(title=f"η = {chosen:g}", xlabel="pass", ylim=(0, 0.8))
     for ax in axes:

@@ -1274,16 +1274,12 @@ def make_class(folder: Path) -> dict:
             {c.id: c.source for c in empty.cells if kind(c) == "solution"},
         ),
         "wu": (first, {wrong_cell: wrong}),
-        "loop": (first, broken),
-        "exit": (first, broken),
         "tamper": (first, broken),
         "broken": None,
     }
     cells = {
         "Ann Right": {"ex-none": ""},
         "wu": {wrong_cell: wrong},
-        "loop": {code: "while True:\n    pass"},
-        "exit": {code: "import os\nos._exit(3)"},
         "tamper": {code: "raise RuntimeError", test: "pass"},
     }
     written = [one.id for one in read(first).cells if kind(one) == "written"]
@@ -1311,13 +1307,16 @@ def make_class(folder: Path) -> dict:
 
 @pytest.mark.slow
 def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
-    """The real thing against the fast runner, and everything around it."""
+    """The real thing against the fast runner, and everything around it.
+
+    What does not end or dies is in tests/test_attacks.py.
+    """
     need_environment()
     folder, out = tmp_path / "a class", tmp_path / "out"
     folder.mkdir()
     expected = make_class(folder)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    run = [folder, out, "--timeout", "10"]
+    run = [folder, out]
     done = command("grade.py", *run, "--again", SECRET="do not leak")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
@@ -1343,8 +1342,6 @@ def test_a_class_is_graded_as_the_fast_runner_says(tmp_path):
     status = {
         name: row["status"] for (name, slug), row in rows.items() if slug == first
     }
-    assert status["loop"] == "timeout"
-    assert status["exit"] == "crashed"
     assert [status[n] for n in ("Ann Right", "李 雷", "wu", "tamper")] == ["ok"] * 4
     assert float(rows["Ann Right", first]["total"]) == sum(
         full_marks(read(first)).values()

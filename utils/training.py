@@ -203,6 +203,8 @@ def fit(
         for epoch in range(done, epochs):
             start = time.perf_counter()
             model.train()
+            if hasattr(augment, "set_epoch"):
+                augment.set_epoch(epoch)
             order = torch.randperm(len(y), generator=shuffle).to(device)
             batches = order.split(batch_size)
             seen = _train_epoch(

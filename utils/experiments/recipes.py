@@ -36,6 +36,7 @@ class Recipe:
     autocast: torch.dtype | None = None
     average: float | None = None  # as `utils.training.fit` takes it
     probe: Callable | None = None  # (model, images, labels) -> numbers by name
+    views: Callable | None = None  # model -> what answers for it in the end
 
     def settings(self) -> dict:
         """What a record says of it."""

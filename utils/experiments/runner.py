@@ -127,7 +127,8 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     )
     if distributed.rank() > 0:
         return None
-    shares = predict(model, test.x).softmax(dim=1).cpu().numpy()
+    judge = recipe.views(model) if recipe.views else model
+    shares = predict(judge, test.x).softmax(dim=1).cpu().numpy()
     curve = history.state_dict()
     seconds = curve.pop("seconds")
     curve |= curve.pop("probes")

@@ -1,0 +1,147 @@
+"""94 % on CIFAR-10 in ten epochs: a network and its recipe. Copy this file.
+
+The network and the settings follow K. Jordan, "94 % on CIFAR-10 in 3.29 seconds on a
+single GPU", arXiv:2404.00498 (2024); what it says of ten epochs holds for one fast GPU.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Whitening(nn.Module):
+    """2 x 2 filters from the first batch that it is trained with, then fixed.
+
+    They are the principal axes of all patches of that batch, each divided by its
+    spread, and the same axes turned round: a rectifier behind them loses nothing.
+    (N, C, H, W) -> (N, 8 C, H - 1, W - 1).
+    """
+
+    def __init__(self, channels=3, size=2):
+        super().__init__()
+        count = 2 * channels * size**2
+        self.register_buffer("filters", torch.zeros(count, channels, size, size))
+        self.bias = nn.Parameter(torch.zeros(count))
+
+    @torch.no_grad()
+    def learn(self, images):
+        patches = F.unfold(images, self.filters.shape[-1])  # (N, D, places)
+        patches = patches.transpose(0, 1).flatten(1).double()  # (D, n)
+        variances, axes = torch.linalg.eigh(patches.cov())  # an axis a column
+        filters = (axes / (variances + 3e-5).sqrt()).T
+        filters = torch.cat([filters, -filters])
+        self.bias.copy_(-filters @ patches.mean(1))
+        self.filters.copy_(filters.view_as(self.filters))
+
+    def forward(self, images):
+        if self.training and not self.filters.any():
+            self.learn(images)
+        return F.conv2d(images, self.filters, self.bias)
+
+
+def conv3x3(in_channels, out_channels):
+    """A convolution that at the start hands its inputs on, as its first outputs."""
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+    nn.init.dirac_(conv.weight[:in_channels])
+    return conv
+
+
+def norm(channels):
+    """Batch normalisation that only shifts: its scale stays 1."""
+    bn = nn.BatchNorm2d(channels, momentum=0.4)
+    bn.weight.requires_grad_(False)
+    return bn
+
+
+class Block(nn.Sequential):
+    """(N, in_channels, H, W) -> (N, channels, H // 2, W // 2)."""
+
+    def __init__(self, in_channels, channels):
+        super().__init__(
+            conv3x3(in_channels, channels),
+            nn.MaxPool2d(2),
+            norm(channels),
+            nn.GELU(),
+            conv3x3(channels, channels),
+            norm(channels),
+            nn.GELU(),
+        )
+
+
+class FastNet(nn.Module):
+    """Images (N, 3, 32, 32), pixels from 0 to 1 -> logits (N, 10)."""
+
+    def __init__(self, widths=(64, 256, 256), num_classes=10):
+        super().__init__()
+        self.stem = nn.Sequential(Whitening(), nn.GELU())  # (N, 24, 31, 31)
+        self.blocks = nn.Sequential(*map(Block, (24, *widths), widths))
+        self.pool = nn.MaxPool2d(3)
+        self.output = nn.Linear(widths[-1], num_classes, bias=False)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images):
+        x = self.stem(images.contiguous(memory_format=torch.channels_last))
+        x = self.pool(self.blocks(x))  # (N, 256, 1, 1)
+        return self.output(x.flatten(1)) / 9
+
+
+class AlternatingFlip:
+    """Every image mirrored in every second epoch, and moved by up to `shift` pixels.
+
+    Which epochs those are depends on the image's own pixels: half of the images are
+    mirrored in each epoch, and two epochs show each image from both sides.
+    """
+
+    def __init__(self, shift=2):
+        self.shift, self.epoch = shift, 0
+
+    def __repr__(self):
+        return f"AlternatingFlip(shift={self.shift})"
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __call__(self, images):  # (N, C, H, W)
+        coin = (images[:, 0] * 255).round().long().sum((1, 2)) + self.epoch
+        flip = (coin % 2 == 1).view(-1, 1, 1, 1)
+        images = torch.where(flip, images.flip(3), images)
+        (count, _, height, width), device = images.shape, images.device
+        padded = F.pad(images, [self.shift] * 4, mode="reflect").permute(0, 2, 3, 1)
+        y, x = torch.randint(2 * self.shift + 1, (2, count, 1), device=device)
+        rows = (y + torch.arange(height, device=device))[:, :, None]
+        columns = (x + torch.arange(width, device=device))[:, None, :]
+        image = torch.arange(count, device=device)[:, None, None]
+        return padded[image, rows, columns].permute(0, 3, 1, 2)  # (N, C, H, W)
+
+
+class Views(nn.Module):
+    """The mean answer of `net` to six views: each image, moved by a pixel, mirrored."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        height, width = images.shape[2:]
+        padded = F.pad(images, [1] * 4, mode="reflect")
+        up, down = (padded[:, :, k : k + height, k : k + width] for k in (0, 2))
+        views = (0.25, images), (0.125, up), (0.125, down)
+        return sum(w * (self.net(v) + self.net(v.flip(3))) for w, v in views)
+
+
+def fast_sgd(parameters, lr, bias_scale=64, decay=0.0013):
+    """SGD with Nesterov's momentum; biases learn `bias_scale` times as fast."""
+    learnt = [p for p in parameters if p.requires_grad]
+    weights, biases = ([p for p in learnt if (p.ndim > 1) == w] for w in (True, False))
+    quick = {"lr": bias_scale * lr, "weight_decay": decay / bias_scale}
+    groups = [{"params": weights}, {"params": biases} | quick]
+    return torch.optim.SGD(groups, lr, 0.85, weight_decay=decay, nesterov=True)
+
+
+def triangle(optimizer, steps, start=0.2, peak=0.23, end=0.07):
+    """The rate rises in a straight line up to `peak` of the steps, then falls."""
+    corners = [0, peak * steps, steps], [start, 1, end]
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: float(np.interp(step, *corners))
+    )

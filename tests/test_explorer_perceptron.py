@@ -99,7 +99,7 @@ def test_every_example_trains_as_in_python(show, rate, bias):
 
 def test_controls_change_the_settings(show):
     page = show()
-    page.get_by_label("α").select_option("0.25")
+    page.get_by_label("η").select_option("0.25")
     page.get_by_label("bias").uncheck()
     assert state(page)["learningRate"] == 0.25
     assert not state(page)["fitIntercept"]

@@ -7,6 +7,20 @@ import numpy as np
 from book.facts import cited, computed
 from utils import data, perceptron
 
+SIX = perceptron.EXAMPLES["six points"]
+
+
+def touching_three():
+    """w with w.z = 1 at the examples 3, 5 and 6, which touch the margin."""
+    Z = np.array([[-1, 0.5, -1], [-1, 2, 1], [1, -1, -1]])
+    return np.linalg.solve(Z, np.ones(3)).round(12)
+
+
+def lonely(n):
+    """n examples of class 1, each with an input of its own, and x = 0 of class 0."""
+    return np.vstack([np.eye(n), np.zeros(n)]), np.append(np.ones(n, int), 0)
+
+
 FACTS = [
     cited(
         "In 1943 Warren McCulloch and Walter Pitts",
@@ -68,16 +82,110 @@ FACTS = [
         "novikoff1962",
     ),
     computed(
-        "For our six points the two ends of (1.5) meet at {:.0f} mistakes",
+        "| $({:g}, {:g})$ | 0 | ${:g} - {:g} + 0 = {:g}$ | 0 | $0$ | $({:g}, {:g})$ |",
         lambda: (
-            lambda X, y: perceptron.novikoff_bound(np.column_stack([X, np.ones(6)]), y)
-        )(*perceptron.EXAMPLES["six points"]),
+            lambda x, s: (
+                *(*x, s.weight[0] * x[0], -s.weight[1] * x[1], s.weight @ x),
+                *s.weight,
+            )
+        )(SIX[0][3], list(perceptron.steps(*SIX))[3]),
+    ),
+    computed(
+        "| $(-1, 2)$ | 1 | $-1 + 3 + 0 = 2$ | 1 | $0$ | $({:g}, {:g})$ |",
+        lambda: tuple(list(perceptron.steps(*SIX))[4].weight),
+    ),
+    computed(
+        "| $({:g}, {:g})$ | 0 | ${:g} + {:g} + 0 = {:g}$ | 1 | $-1$ | $({:g}, {:g}) -",
+        lambda: (lambda x, s: (*x, *(s.weight * x), s.weight @ x, *s.weight))(
+            SIX[0][5], list(perceptron.steps(*SIX))[4]
+        ),
+    ),
+    computed(
+        "$(1, 1.5) - (-1, 1) = ({:g}, {:g})$",
+        lambda: tuple(list(perceptron.steps(*SIX))[5].weight),
+    ),
+    computed(
+        "| 4 | $({:g}, {:g})$ | 0 | $({:g}, {:g}, -1)$ |",
+        lambda: (*SIX[0][3], *-SIX[0][3]),
+    ),
+    computed(
+        "| 3 | $(1, {:g})$ | 0 | $(-1, {:g}, -1)$ |",
+        lambda: (SIX[0][2, 1], -SIX[0][2, 1]),
+    ),
+    computed(
+        "| 2 | $(1, {:g})$ | 1 | $(1, {:g}, 1)$ |",
+        lambda: (SIX[0][1, 1], SIX[0][1, 1]),
+    ),
+    computed("$$ -w_1 + {:g}\\,w_2 - w_3 = 1", lambda: -SIX[0][2, 1]),
+    computed(
+        "$w = ({:g}, {:g}, {:g})$. Its length is $\\sqrt{{{:g}}} \\approx {:.2f}$",
+        lambda: (lambda w: (*w, w @ w, np.linalg.norm(w)))(touching_three()),
+    ),
+    computed(
+        "$w$ becomes $u \\approx ({:.2f}, {:.2f}, {:.2f})$",
+        lambda: tuple(
+            perceptron.max_margin(np.column_stack([SIX[0], np.ones(6)]), SIX[1])[0]
+        ),
+    ),
+    computed(
+        "$u^\\top z = 1 / {:.2f} \\approx {:.3f}$",
+        lambda: (
+            np.linalg.norm(touching_three()),
+            perceptron.max_margin(np.column_stack([SIX[0], np.ones(6)]), SIX[1])[1],
+        ),
+    ),
+    computed(
+        "$(3 + 2 - {:g}) / {:.2f} = {:.1f}$",
+        lambda: (lambda w: (-w[2], np.linalg.norm(w), w @ (2, 1, 1) / np.sqrt(w @ w)))(
+            touching_three()
+        ),
+    ),
+    computed(
+        "$R^2 / \\gamma^2 = 6 \\cdot {:g} = {:.0f}$",
+        lambda: (
+            touching_three() @ touching_three(),
+            perceptron.novikoff_bound(np.column_stack([SIX[0], np.ones(6)]), SIX[1]),
+        ),
+    ),
+    computed(
+        "you will not find {:.3f}",
+        lambda: perceptron.max_margin(np.column_stack([SIX[0], np.ones(6)]), SIX[1])[1],
+    ),
+    computed(
+        "the line ${:g}\\,x_1 + 2\\,x_2 = {:g}$",
+        lambda: (touching_three()[0], -touching_three()[2]),
+    ),
+    computed(
+        "$1 / \\sqrt{{{:g}^2 + 2^2}} = {:.1f}$",
+        lambda: (
+            touching_three()[0],
+            abs(touching_three() @ (-1, 2, 1)) / np.linalg.norm(touching_three()[:2]),
+        ),
     ),
     computed(
         "The bound allows {:.0f} mistakes",
         lambda: (
             lambda X, y: perceptron.novikoff_bound(np.column_stack([X, np.ones(6)]), y)
         )(*perceptron.EXAMPLES["six points"]),
+    ),
+    computed(
+        "Take {} examples of class 1",
+        lambda: 50,
+    ),
+    computed(
+        "each is a mistake once: {} mistakes",
+        lambda: sum(
+            bool(step.error)
+            for step in perceptron.steps(*lonely(50), fit_intercept=False)
+        ),
+    ),
+    computed(
+        "$u = (1, \\dots, 1) / \\sqrt{{{:.0f}}}$ has the margin $1 / \\sqrt{{{:.0f}}}$",
+        lambda: (50, perceptron.max_margin(*lonely(50))[1] ** -2),
+    ),
+    computed(
+        "with $R = 1$: the bound is {:.0f}",
+        lambda: perceptron.novikoff_bound(*lonely(50)),
     ),
     cited(
         "In 1969 Marvin Minsky and Seymour Papert gave the perceptron",
@@ -101,6 +209,12 @@ FACTS = [
         "they are vectors of {} numbers",
         lambda: data.mnist5k()[0].x[0].size,
     ),
+    computed(
+        "keep the last {} of the training digits back, learn from the other {:,}",
+        lambda: (500, len(data.mnist5k()[0].x) - 500),
+    ),
+    computed("compare on the {} *held out*", lambda: 500),
+    computed("with {} digits a point and a half is chance", lambda: 500),
     cited(
         "Freund and Schapire 1999",
         "freund1999",

@@ -7,9 +7,18 @@ import numpy as np
 from book.facts import computed
 from utils import data, mlp
 
+
+def xor_solved(learning_rate, steps):
+    """How many of twenty seeds solve XOR with two hidden ReLUs."""
+    X, labels = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    nets = [mlp.MLP([2, 2, 2], "relu", seed=seed) for seed in range(20)]
+    settings = {"epochs": steps, "batch_size": 4, "learning_rate": learning_rate}
+    return sum(mlp.fit(net, X, labels, **settings)[-1] < 0.1 for net in nets)
+
+
 FACTS = [
     computed(
-        r"$a_3 = {:g} \cdot {:g} - {:g} \cdot {:g} - {:g} = {:g}$",
+        r"$a^{{(1)}}_3 = {:g} \cdot {:g} - {:g} \cdot {:g} - {:g} = {:g}$",
         lambda: [
             (W[0][2, 0], x[0, 0], -W[0][2, 1], x[0, 1], -b[0][2], net.a[0][0, 2])
             for net, x, d in [mlp.worked_example()]
@@ -17,7 +26,7 @@ FACTS = [
         ][0],
     ),
     computed(
-        r"$z_3 = \tanh({:g}) = {:.3f}$",
+        r"$z^{{(1)}}_3 = \tanh({:g}) = {:.3f}$",
         lambda: [
             (net.a[0][0, 2], net.z[1][0, 2]) for net, x, d in [mlp.worked_example()]
         ][0],
@@ -63,6 +72,45 @@ FACTS = [
         ][0],
     ),
     computed(
+        "this breaks: $e^{{{}}}$ is beyond any float",
+        lambda: 1000 if math.log(np.finfo(float).max) < 1000 else None,
+    ),
+    computed(
+        "That is the nudge times {:.3f}",
+        lambda: mlp.worked_example()[0].delta[0][0, 0],
+    ),
+    computed(
+        "below ${}^{{{}}}$ the gradient is right, above ${}^{{{}}}$ the formula",
+        lambda: (10, -6, 10, -2),  # tests/test_gradients.py, and the planted mistakes
+    ),
+    computed(
+        "the rate is {}: with {} not one seed is done after {} steps",
+        lambda: (0.5, 0.05, 400) if xor_solved(0.05, 400) == 0 else None,
+    ),
+    computed("a network of 3 hidden units and one of {}", lambda: 20),
+    computed("From {} there are slopes", lambda: 0.5),
+    computed(
+        "$(1/2)^{{{}}}$ is a thousandth, $2^{{{}}}$ a thousand",
+        lambda: (10, round(math.log2(1000))),
+    ),
+    computed("Ten hidden layers of {} ReLUs", lambda: 100),
+    computed(r"$E$ stays at $\ln {} = {:.2f}$", lambda: (10, math.log(10))),
+    computed("the $4^9 = {:,}$ that a slope of 1/4", lambda: 4**9),
+    computed(
+        "The way back needs {:,} numbers for each image",
+        lambda: sum([784, 100, 10]) + sum([100, 10]),  # all z and all a
+    ),
+    computed("We ask the {} biases of the hidden layer only", lambda: 100),
+    computed(
+        "At {} it is still on its way; at 2 the steps are too long; {} serves",
+        lambda: (0.02, 0.2),
+    ),
+    computed("teach it these {:,} images", lambda: len(data.mnist5k()[0].y)),
+    computed(
+        "give a hundred units at each pixel, ${}^{:.0f}$ in all",
+        lambda: (10, math.log10(100 * 10**6)),
+    ),
+    computed(
         "it keeps {:.0f} digits of two nearly equal numbers",
         lambda: -math.log10(np.finfo(np.float64).eps),
     ),
@@ -86,7 +134,7 @@ FACTS = [
         lambda: data.mnist5k()[0].x.shape[2:],
     ),
     computed(
-        "an image is just a row of {} numbers",
+        "for a network of fully connected layers a row of {} numbers",
         lambda: data.mnist5k()[0].x[0].size,
     ),
     computed(
@@ -102,18 +150,13 @@ FACTS = [
         lambda: 32,
     ),
     computed(
-        "PCA keeps {} numbers out of {}",
+        "{} numbers do nearly as well as {}",
         lambda: ((40, data.mnist5k()[0].x[0].size)),
     ),
     computed(
         r"one hidden layer of {} units and two classes, for an ordinary "
         r"photograph of ${} \times {} \times 3$ numbers, has {:,} parameters",
         lambda: ((1000, 224, 224, mlp.count_parameters([224 * 224 * 3, 1000, 2]))),
-    ),
-    computed(
-        r"a photograph of ${} \times {} \times 3$ takes {:,} weights for one "
-        r"single hidden neuron",
-        lambda: ((100, 100, mlp.count_parameters([100 * 100 * 3, 1]) - 1)),
     ),
     computed(
         r"a **window** of ${} \times {}$ pixels only, ${}^{{{:.0f}}}$ "

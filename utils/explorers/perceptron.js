@@ -419,7 +419,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
   controls.append(
     choice({ label: "Points", options: Object.keys(examples), value: model.get("example"), onchange: load }),
     fields(state, () => changed(`The learning rate is ${exact(state.learningRate)}.`))
-      .choice("learningRate", { label: "α", options: [1, 0.5, 0.25] }),
+      .choice("learningRate", { label: "η", options: [1, 0.5, 0.25] }),
     fields(state, () => changed(state.fitIntercept ? "With a bias." : "Without a bias: b stays 0."))
       .checkbox("fitIntercept", { label: "bias" }),
     button("Add a point", add),

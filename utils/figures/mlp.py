@@ -8,23 +8,106 @@ from utils import mlp, plotting
 CLASS_COLORS = [plotting.COLORS["orange"], plotting.COLORS["blue"]]  # class 0, class 1
 
 
-def xor_twice(X, hidden, labels):
+def xor_twice(
+    X, hidden, labels, lines=((1, 1, -0.5), (1, 1, -1.5)), last=(1, -1, -0.5)
+):
     """The examples of XOR (4, 2) as they come in, and as two hidden neurons see them.
 
-    The lines are x1 + x2 = 0.5 and 1.5 on the left, h1 - h2 = 0.5 on the right.
+    Args:
+        X, hidden, labels: the inputs (4, 2), the two hidden values (4, 2), 0 or 1.
+        lines: (w1, w2, b) of each hidden neuron, drawn on the left where a = 0.
+        last: the same of the output, drawn on the right.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3), sharex=True, sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3))
     for ax, points in zip(axes, [X, hidden], strict=True):
         for k, marker in enumerate("os"):
             style = {"marker": marker, "color": CLASS_COLORS[k], "zorder": 3}
             ax.scatter(*points[labels == k].T, s=90, label=f"class {k}", **style)
-        ax.set(xlim=(-0.4, 1.6), ylim=(-0.4, 1.6), aspect="equal")
-    for c in (0.5, 1.5):
-        axes[0].axline((0, c), slope=-1, color=plotting.INK)
-    axes[1].axline((0.5, 0), slope=1, color=plotting.INK)
+        low, high = points.min(), points.max()
+        room = 0.4 * (high - low)
+        ax.set(xlim=(low - room, high + 1.5 * room), aspect="equal")
+        ax.set(ylim=ax.get_xlim())
+    for w1, w2, b in lines:
+        _draw_zero(axes[0], w1, w2, b)
+    _draw_zero(axes[1], *last)
     axes[0].set(title="the inputs", xlabel="$x_1$", ylabel="$x_2$")
-    axes[1].set(title="the hidden layer", xlabel="$h_1$", ylabel="$h_2$")
-    axes[1].legend(loc="upper left")
+    axes[1].set(title="the hidden layer", xlabel="$z_1$", ylabel="$z_2$")
+    axes[1].legend(loc="upper left", fontsize=8)
+    return fig
+
+
+def _draw_zero(ax, w1, w2, b):
+    """The line w1 x1 + w2 x2 + b = 0."""
+    foot = -b * np.array([w1, w2]) / (w1**2 + w2**2)
+    ax.axline(foot, foot + [-w2, w1], color=plotting.INK)
+
+
+# ------------------------------------------------------------ small circuits
+
+
+def circuits():
+    """f = (p + q) r with values and slopes, and the same with p in place of r."""
+    fig, axes = plt.subplots(1, 2, figsize=(6.8, 2.4))
+    names = {"p": (0, 2.7), "q": (0, 1.2), "r": (0, 0)}
+    names |= {"+": (1.8, 1.95), "×": (3.4, 1), "f": (4.7, 1)}
+    wires = [("p", "+", 3, -2), ("q", "+", 1, -2), ("r", "×", -2, 4)]
+    wires += [("+", "×", 4, -2), ("×", "f", -8, 1)]
+    _circuit(axes[0], names, wires, "$f = (p + q)\\,r$")
+    forked = {**names, "q": (0, 2.7), "p": (0, 0.6)}
+    del forked["r"]
+    wires = [("q", "+", 1, 3), ("p", "+", 3, 3), ("p", "×", 3, 4)]
+    wires += [("+", "×", 4, 3), ("×", "f", 12, 1)]
+    _circuit(axes[1], forked, wires, "a fork: $f = (p + q)\\,p$")
+    return fig
+
+
+def _circuit(ax, nodes, wires, title):
+    """Nodes {name: place}; wires (from, to, value above, slope below)."""
+    for start, end, value, slope in wires:
+        here, there = np.array([nodes[start], nodes[end]])
+        ax.plot(*zip(here, there, strict=True), color=plotting.INK, lw=1, zorder=1)
+        x, y = here + 0.52 * (there - here)
+        box = {"facecolor": plotting.PAPER, "edgecolor": "none", "pad": 0.6}
+        blue, orange = plotting.COLORS["blue"], plotting.COLORS["orange"]
+        _write(ax, x, y + 0.17, _whole(value), color=blue, bbox=box)
+        _write(ax, x, y - 0.17, _whole(slope), color=orange, bbox=box)
+    for name, place in nodes.items():
+        colors = {"facecolor": plotting.PAPER, "edgecolor": plotting.INK}
+        ax.add_patch(plt.Circle(place, 0.26, zorder=3, **colors))
+        _write(ax, *place, f"${name}$" if name.isalpha() else name)
+    ax.set(xlim=(-0.4, 5.1), ylim=(-0.4, 3.1), aspect="equal")
+    ax.set_title(title, fontsize=10)
+    ax.set_axis_off()
+
+
+def _whole(value):
+    return f"{value}".replace("-", "\N{MINUS SIGN}")
+
+
+def fork(z, weights, delta):
+    """One hidden value z that feeds some outputs, and the slopes that come back.
+
+    Args:
+        z: the value.
+        weights: its weight to each output.
+        delta: dE/da of each output.
+    """
+    fig, ax = plt.subplots(figsize=(5.2, 2.2))
+    heights = np.linspace(0.8, -0.8, len(delta))
+    box = {"facecolor": plotting.PAPER, "edgecolor": "none", "pad": 0.6}
+    orange = plotting.COLORS["orange"]
+    for k, (y, w, d) in enumerate(zip(heights, weights, delta, strict=True), start=1):
+        ax.plot([0, 3.4], [0, y], color=plotting.INK, lw=1, zorder=1)
+        _write(ax, 1.2, 0.35 * y, f"$w$ {_number(w)}", bbox=box)
+        back = f"$\\delta w$ {_number(d * w)}"
+        _write(ax, 2.4, 0.71 * y, back, bbox=box, color=orange)
+        _draw_unit(ax, 3.4, y, f"$a_{k}$")
+        _write(ax, 4.35, y, rf"$\delta_{k}$ {_number(d)}", color=orange)
+    _draw_unit(ax, 0, 0, "$z_1$", z)
+    total = _number(np.dot(delta, weights))
+    _write(ax, 0, -0.6, rf"$\partial E/\partial z_1$ {total}", color=orange)
+    ax.set(xlim=(-0.9, 5), ylim=(-1.3, 1.3), aspect="equal")
+    ax.set_axis_off()
     return fig
 
 
@@ -93,10 +176,12 @@ def _draw_line(ax, l, k, j, w, largest):
     _write(ax, *place, _number(w), bbox=box)
 
 
-def _draw_unit(ax, x, y, name, value):
-    """A circle with a name and a value."""
+def _draw_unit(ax, x, y, name, value=None):
+    """A circle with a name and, if there is one, a value."""
     colors = {"facecolor": plotting.PAPER, "edgecolor": plotting.INK}
     ax.add_patch(plt.Circle((x, y), 0.36, zorder=3, **colors))
+    if value is None:
+        return _write(ax, x, y, name)
     _write(ax, x, y + 0.16, name)
     _write(ax, x, y - 0.14, _number(value))
 
@@ -155,35 +240,6 @@ def loss_slopes(a, slopes):
     return fig
 
 
-def three_gradients(ours, differences, autograd):
-    """One gradient (out, in) found in three ways, and how far the first is from each.
-
-    The lower maps show the logarithm of the difference, as a part of the largest slope.
-    """
-    top, floor = np.abs(ours).max(), 1e-18  # floor: the logarithm of 0 is none
-    panels = {
-        "by hand": ours,
-        "finite differences": differences,
-        "autograd": autograd,
-        "by hand − differences": ours - differences,
-        "by hand − autograd": ours - autograd,
-    }
-    fig, axes = plt.subplots(2, 3, figsize=(6.4, 5))
-    places = axes.flat[[0, 1, 2, 4, 5]]
-    for ax, (title, values) in zip(places, panels.items(), strict=True):
-        if "−" in title:
-            values = np.log10(np.abs(values) / top + floor)
-            low = ax.imshow(values, cmap="viridis", vmin=-18, vmax=-8)
-        else:
-            high = ax.imshow(values, cmap="PuOr", vmin=-top, vmax=top)
-        ax.set_title(title, fontsize=9)
-        ax.set(xticks=[], yticks=[], xlabel="from input", ylabel="to hidden")
-    axes[1, 0].set_axis_off()
-    fig.colorbar(high, ax=axes[0], shrink=0.8, label="∂E/∂w")
-    fig.colorbar(low, ax=axes[1], shrink=0.8, label="log₁₀ relative difference")
-    return fig
-
-
 def step_errors(steps, errors):
     """Relative error of a finite difference over its step: {name: error}."""
     fig, ax = plt.subplots()
@@ -206,6 +262,61 @@ def xor_errors(runs, floors):
     return fig
 
 
+def regions(nets, X, labels):
+    """What each network answers over the plane, and its examples: {title: net}."""
+    fig, axes = plt.subplots(1, len(nets), figsize=(6.4, 3), sharey=True)
+    low, high = X.min(axis=0) - 0.4, X.max(axis=0) + 0.4
+    x1, x2 = np.meshgrid(*np.linspace(low, high, 150).T)
+    plane = np.column_stack([x1.ravel(), x2.ravel()])
+    for ax, (title, net) in zip(axes, nets.items(), strict=True):
+        y = net.forward(plane)[:, 1].reshape(x1.shape)
+        ax.contourf(x1, x2, y, [0, 0.5, 1], colors=CLASS_COLORS, alpha=0.2)
+        ax.contour(x1, x2, y, [0.5], colors=[plotting.INK], linewidths=1.2)
+        for k, marker in enumerate("os"):
+            color = CLASS_COLORS[k]
+            ax.scatter(*X[labels == k].T, s=22, marker=marker, color=color)
+        ax.set(title=title, xlabel="$x_1$")
+    axes[0].set_ylabel("$x_2$")
+    return fig
+
+
+def scales(nets):
+    """Size of z on the way forward and of delta on the way back, {name: network}.
+
+    The size is the root of the mean square over units and examples, by hidden layer.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3))
+    for (name, net), marker in zip(nets.items(), "osv", strict=True):
+        for ax, values in zip(axes, [net.z[1:-1], net.delta[:-1]], strict=True):
+            size = [np.sqrt((v**2).mean()) for v in values]
+            ax.semilogy(range(1, len(size) + 1), size, marker=marker, ms=4, label=name)
+    axes[0].set(title="forward: z", xlabel="layer", ylabel="size")
+    axes[1].set(title="backward: δ", xlabel="layer")
+    axes[0].legend(fontsize=8)
+    return fig
+
+
+def digits_curves(curves, chosen):
+    """E of the training examples by rate, and E of both sets at one rate.
+
+    Args:
+        curves: {learning rate: E of training and of test examples (passes, 2)}.
+        chosen: the rate for the panel on the right.
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3))
+    for (rate, curve), marker in zip(curves.items(), "osv", strict=True):
+        passes = range(1, len(curve) + 1)
+        axes[0].plot(passes, curve[:, 0], marker=marker, ms=4, label=f"η = {rate:g}")
+    for column, name, style in [(0, "training", "-"), (1, "test", "--")]:
+        E = curves[chosen][:, column]
+        axes[1].plot(range(1, len(E) + 1), E, style, label=name)
+    axes[0].set(title="training digits", xlabel="pass", ylabel="E", ylim=(0, 2.6))
+    axes[1].set(title=f"η = {chosen:g}", xlabel="pass", ylim=(0, 0.8))
+    for ax in axes:
+        ax.legend(fontsize=8)
+    return fig
+
+
 def hidden_weights(weights):
     """The weights (n, 784) of hidden units as images, each on a scale of its own."""
     images = weights.reshape(-1, 28, 28)
@@ -219,7 +330,7 @@ def connections(counts):
     bars = ax.barh(list(counts), list(counts.values()), log=True)
     ax.bar_label(bars, [f" $10^{{{np.log10(v):.0f}}}$" for v in counts.values()])
     ax.set(
-        xlabel="weights from a 1000 × 1000 image to a million units",
+        xlabel="weights from a 1000 × 1000 image",
         xlim=(1, 1e14),
     )
     ax.invert_yaxis()

@@ -180,10 +180,10 @@ def confusion(labels, answers):
 
 
 def accuracy_by_pass(curves):
-    """Test accuracy (%) after each pass: {name: values}."""
+    """Accuracy (%) on held-out digits after each pass: {name: values}."""
     fig, ax = plt.subplots()
     for (name, values), marker in zip(curves.items(), "os", strict=True):
         ax.plot(range(1, len(values) + 1), values, marker=marker, label=name)
-    ax.set(xlabel="pass", ylabel="test accuracy (%)")
+    ax.set(xlabel="pass", ylabel="accuracy, held out (%)")
     ax.legend()
     return fig

@@ -75,8 +75,8 @@ RACE = Recipe(
 RUNNERS = {
     "ReLU": (nn.ReLU, None, 0.003),
     "tanh": (nn.Tanh, None, 0.01),
-    "ReLU, 0.01": (nn.ReLU, 0.01, 0.01),
-    "tanh, 0.01": (nn.Tanh, 0.01, 0.01),
+    "ReLU, σ 0.01": (nn.ReLU, 0.01, 0.01),
+    "tanh, σ 0.01": (nn.Tanh, 0.01, 0.01),
 }
 RACERS = {
     name: replace(
@@ -120,7 +120,7 @@ EXPERIMENTS = {
             f"{name}, {rate:g}": replace(recipe, epochs=6, learning_rate=rate)
             for name, recipe in RACERS.items()
             for rate in (0.001, 0.003, 0.01, 0.03, 0.1)
-            if rate < 0.1 or "0.01" in name
+            if rate < 0.1 or "σ" in name
         },
         seeds=(0,),
         validation=5_000,

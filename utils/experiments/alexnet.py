@@ -68,6 +68,7 @@ TANH = replace(
 RACE = Recipe(
     functools.partial(FourLayers, nn.ReLU),
     epochs=20,
+    batch_size=32,
     optimizer=functools.partial(torch.optim.SGD, momentum=0.9),
     schedule=constant,
 )
@@ -89,7 +90,7 @@ RACERS = {
 
 INGREDIENTS = Recipe(
     without,
-    epochs=20,
+    epochs=15,
     optimizer=functools.partial(torch.optim.SGD, momentum=0.9),
     learning_rate=0.02,
     augment=RandomCropFlip(),
@@ -114,7 +115,7 @@ EXPERIMENTS = {
     ),
     "alexnet-race-choice": Experiment(
         "Which learning rate is the fastest for a net of four layers with ReLU and "
-        "with tanh, from weights of two kinds, on 10,000 images",
+        "with tanh, from weights of two kinds, on 5,000 images",
         data="cifar10",
         variants={
             f"{name}, {rate:g}": replace(RACERS[name], epochs=4, learning_rate=rate)
@@ -122,16 +123,16 @@ EXPERIMENTS = {
             for rate in rates
         },
         seeds=(0,),
-        validation=5_000,
-        first=10_000,
+        validation=1_000,
+        first=5_000,
     ),
     "alexnet-race": Experiment(
         "ReLU against tanh in a net of four layers, as in the paper's figure, on "
-        "10,000 images, each at the learning rate that was the fastest",
+        "5,000 images, each at the learning rate that was the fastest",
         data="cifar10",
         variants=RACERS,
-        validation=5_000,
-        first=10_000,
+        validation=1_000,
+        first=5_000,
     ),
     "alexnet-ingredients": Experiment(
         "The small AlexNet with and without each of its ingredients, on 4,000 images",
@@ -156,7 +157,8 @@ EXPERIMENTS = {
                 augment=None,
             ),
         },
-        validation=4_000,
+        seeds=(0, 1),
+        validation=2_000,
         first=4_000,
     ),
 }

@@ -134,6 +134,15 @@ FACTS = [
         )(records.load_record("lenet5-choice")),
     ),
     computed(
+        "| tanh, mild | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, mild"]["epochs"],
+                *records.finals(r, "tanh, mild"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
         "| tanh, medium | {} | {} |",
         lambda: (
             lambda r: (

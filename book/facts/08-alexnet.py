@@ -218,22 +218,21 @@ FACTS = [
         lambda: ((64, 64, 10, 64, alexnet.SmallAlexNet().norm1.alpha)),
     ),
     cited(
-        "The paper says by 1.4 points.",
-        "krizhevsky2012",
-    ),
-    cited(
         "harder to over-fit, by 0.4 points",
         "krizhevsky2012",
     ),
     cited(
-        r"brought to 256×256 pixels, and the network saw a random crop of "
-        r"224×224, mirrored or not. The paper counts $32\cdot 32\cdot "
-        r"2=2{,}048$ pictures",
+        "brought to 256×256 pixels, and the network saw a random crop of 224×224, "
+        "mirrored or not.",
         "krizhevsky2012",
     ),
     computed(
-        r"(There are ${}\cdot {}\cdot 2={:,}$;",
+        r"That makes ${}\cdot {}\cdot 2={:,}$ pictures of one.",
         lambda: ((256 - 224 + 1, 256 - 224 + 1, (256 - 224 + 1) ** 2 * 2)),
+    ),
+    cited(
+        "(The paper counts 2,048.)",
+        "krizhevsky2012",
     ),
     cited(
         r"\sim \mathcal N(0,\ 0.1^2)",
@@ -246,10 +245,6 @@ FACTS = [
     computed(
         r"If all {:,} classes look equally likely, $\ln {}={:.2f}$",
         lambda: ((1000, 1000, math.log(1000))),
-    ),
-    computed(
-        "with all its {:.0f} million numbers",
-        lambda: sum(s.parameters for s in counting.walk()) / 1e6,
     ),
     cited(
         "normal with standard deviation 0.01, biases 1 in layers 2, 4, 5 "
@@ -302,7 +297,7 @@ FACTS = [
         ),
     ),
     cited(
-        "With batches of 128, as in the paper,",
+        "with batches of 128, as in the paper,",
         "krizhevsky2012",
     ),
     computed(

@@ -416,13 +416,21 @@ FACTS = [
         start,
     ),
     computed(
-        "The race on {:,} of CIFAR-10's photographs, with three seeds: {} epochs at a "
-        "constant rate, momentum {:.1f},",
+        "The same on {:,} of CIFAR-10's photographs: batches of {}, a constant rate, "
+        "momentum {:.1f},",
         lambda: (
             experiments.EXPERIMENTS["alexnet-race"].first,
-            EPOCHS,
+            experiments.EXPERIMENTS["alexnet-race"].variants["ReLU"].batch_size,
             0.9,
         ),
+    ),
+    computed(
+        "The start with {:g} costs each",
+        lambda: 0.01,
+    ),
+    computed(
+        "Now the race over {} epochs,",
+        lambda: EPOCHS,
     ),
     computed(
         "all {:,} photographs, came out alike: tanh at {:.0f} % in epoch {}, ReLU in "

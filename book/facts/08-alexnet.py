@@ -439,23 +439,6 @@ FACTS = [
         lambda: EPOCHS,
     ),
     computed(
-        "all {:,} photographs, came out alike: tanh at {:.0f} % in epoch {}, ReLU in "
-        "epoch {}, one seed.",
-        lambda: (
-            records.load_record("alexnet-cifar10")["data"]["train"],
-            25,
-            *(
-                records.epochs_to_reach(
-                    records.curves(
-                        records.load_record("alexnet-cifar10"), v, "train_accuracy"
-                    )[0],
-                    0.75,
-                )
-                for v in ("tanh", "ReLU")
-            ),
-        ),
-    ),
-    computed(
         "Recorded on {:,} photographs, with one seed: {} epochs,",
         lambda: (
             experiments.EXPERIMENTS["alexnet-ingredients"].first,

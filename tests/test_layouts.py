@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from utils import zoo
-from utils.alexnet import AlexNet, SmallAlexNet
+from utils.alexnet import GAINS, AlexNet, SmallAlexNet, begin_scaled
+from utils.experiments.alexnet import FourLayers
 from utils.inception import GoogLeNet
 from utils.lenet import LeNet5
 from utils.resnet import (
@@ -53,6 +54,18 @@ def every_width(build):
     return [lambda w=w: build(w) for w in range(1, 17)], (3, 28, 28)
 
 
+def narrow_alexnet():
+    """As narrow as can be; with weights of 0.01 the maxima would be ties."""
+    net = AlexNet(num_classes=4, channels=(4, 4, 4, 4, 4))
+    begin_scaled(net, GAINS[nn.ReLU])
+    return net.to(memory_format=torch.channels_last)
+
+
+def small_alexnet(in_channels):
+    net = SmallAlexNet(in_channels=in_channels)
+    return net.to(memory_format=torch.channels_last)
+
+
 # Name -> networks to build and the shape of an image.
 NETWORKS = {
     "plain": every_width(lambda width: CifarResNet(8, False, width=width)),
@@ -72,7 +85,10 @@ NETWORKS = {
         (1, 28, 28),
     ),
     "LeNet5": ([LeNet5], (1, 28, 28)),
-    "SmallAlexNet": ([SmallAlexNet], (3, 32, 32)),
+    "AlexNet": ([narrow_alexnet], (3, 224, 224)),
+    "SmallAlexNet": ([lambda: small_alexnet(3)], (3, 32, 32)),
+    "SmallAlexNet, grey": ([lambda: small_alexnet(1)], (1, 28, 28)),
+    "FourLayers": ([lambda: FourLayers(nn.Tanh)], (3, 32, 32)),
     "SmallGoogLeNet": ([lambda: SmallGoogLeNet(aux_classifiers=False)], (3, 32, 32)),
 }
 # Too large to run here: their layers are looked at.

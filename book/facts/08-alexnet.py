@@ -3,7 +3,41 @@
 import math
 
 from book.facts import cited, computed
-from utils import alexnet, counting, experiments, records
+from utils import alexnet, counting, data, experiments, records
+
+EPOCHS = experiments.EXPERIMENTS["alexnet-race"].variants["ReLU"].epochs
+
+
+def total(**changes):
+    """Parameters of AlexNet with other layers."""
+    return sum(s.parameters for s in counting.walk(counting.changed(**changes)))
+
+
+def variants():
+    """From the published AlexNet to that of the zoos, step by step."""
+    layers = {name: {"groups": 1} for name in ("conv2", "conv4", "conv5")}
+    totals, widths = [total(), total(**layers)], []
+    for name, old, new in (("conv1", 96, 64), ("conv2", 256, 192), ("conv4", 384, 256)):
+        layers[name] = layers.get(name, {}) | {"channels": new}
+        totals.append(total(**layers))
+        widths.append((old, new))
+    a, b, *rest = totals
+    steps = zip(widths, [b, *rest], rest, strict=False)
+    return a, b - a, b, *(n for w, x, y in steps for n in (*w, x - y, y))
+
+
+def held_out(name):
+    """Right answers, in per cent, without an ingredient."""
+    record = records.load_record("alexnet-ingredients")
+    return 100 * records.finals(record, name, "test_accuracy")[0]
+
+
+def start():
+    """What four layers with weights of deviation 0.01 make of a signal's spread."""
+    inputs = (25, 16 * 25, 16 * 25, 32 * 16)
+    factors = [0.01 * n**0.5 for n in inputs]
+    return 0.01, 0.01, *inputs, *factors, math.prod(factors)
+
 
 FACTS = [
     cited(
@@ -23,12 +57,6 @@ FACTS = [
         "lecun1989",
     ),
     cited(
-        "1.2 million labelled photographs in 1,000 classes, and graphics "
-        "cards had become fast enough to look at each of them ninety times "
-        "within a week",
-        "krizhevsky2012",
-    ),
-    cited(
         "on CIFAR-10, a training error of 25 % six times sooner than with tanh",
         "krizhevsky2012",
     ),
@@ -42,13 +70,6 @@ FACTS = [
     ),
     cited(
         "| overlapping pooling | less over-fitting | 0.4 points |",
-        "krizhevsky2012",
-    ),
-    cited(
-        "its five best guesses on 18.2 % of the validation photographs. "
-        "Seven networks together, two of them trained on more of ImageNet "
-        "before, won the contest with 15.3 % on the test photographs. The "
-        "runner-up, with features made by hand, failed on 26.2 %.",
         "krizhevsky2012",
     ),
     computed(
@@ -82,11 +103,6 @@ FACTS = [
     computed(
         "three fully connected layers, of {:,}, {:,} and {:,} neurons",
         lambda: tuple(s.channels for s in counting.walk()[8:]),
-    ),
-    cited(
-        "the 650,000 neurons of the paper's abstract. (Its own list of "
-        "neurons by layer begins with 253,440",
-        "krizhevsky2012",
     ),
     computed(
         "which are not {} maps of {}×{}",
@@ -170,16 +186,6 @@ FACTS = [
         "with over a hundred times its parameters, {:.0f} million",
         lambda: ((counting.walk()[2].macs / 1e6, counting.walk()[8].macs / 1e6)),
     ),
-    computed(
-        '"{:.0f} million parameters" stands in every course, and is true of '
-        "two networks. The published one has {:,};",
-        lambda: (
-            (
-                sum(s.parameters for s in counting.walk()) / 1e6,
-                sum(s.parameters for s in counting.walk()),
-            )
-        ),
-    ),
     cited(
         "A graphics card of 2012 had three gigabytes.",
         "krizhevsky2012",
@@ -218,22 +224,21 @@ FACTS = [
         lambda: ((64, 64, 10, 64, alexnet.SmallAlexNet().norm1.alpha)),
     ),
     cited(
-        "The paper says by 1.4 points.",
-        "krizhevsky2012",
-    ),
-    cited(
         "harder to over-fit, by 0.4 points",
         "krizhevsky2012",
     ),
     cited(
-        r"brought to 256×256 pixels, and the network saw a random crop of "
-        r"224×224, mirrored or not. The paper counts $32\cdot 32\cdot "
-        r"2=2{,}048$ pictures",
+        "brought to 256×256 pixels, and the network saw a random crop of 224×224, "
+        "mirrored or not.",
         "krizhevsky2012",
     ),
     computed(
-        r"(There are ${}\cdot {}\cdot 2={:,}$;",
+        r"That makes ${}\cdot {}\cdot 2={:,}$ pictures of one.",
         lambda: ((256 - 224 + 1, 256 - 224 + 1, (256 - 224 + 1) ** 2 * 2)),
+    ),
+    cited(
+        "(The paper counts 2,048.)",
+        "krizhevsky2012",
     ),
     cited(
         r"\sim \mathcal N(0,\ 0.1^2)",
@@ -247,10 +252,6 @@ FACTS = [
         r"If all {:,} classes look equally likely, $\ln {}={:.2f}$",
         lambda: ((1000, 1000, math.log(1000))),
     ),
-    computed(
-        "with all its {:.0f} million numbers",
-        lambda: sum(s.parameters for s in counting.walk()) / 1e6,
-    ),
     cited(
         "normal with standard deviation 0.01, biases 1 in layers 2, 4, 5 "
         "and the hidden fully connected layers",
@@ -261,62 +262,8 @@ FACTS = [
         lambda: alexnet.SmallAlexNet().fc6.out_features,
     ),
     cited(
-        "With ReLU the training error reaches 25 % after six times fewer epochs.",
-        "krizhevsky2012",
-    ),
-    computed(
-        "where the paper ran it: {:,} small photographs",
-        lambda: records.load_record("alexnet-cifar10")["data"]["train"],
-    ),
-    computed(
-        "It reaches the {:.0f} % of the paper in epoch {}, ReLU in epoch {}",
-        lambda: (
-            (
-                25,
-                *(
-                    records.epochs_to_reach(
-                        records.curves(
-                            records.load_record("alexnet-cifar10"), v, "train_accuracy"
-                        )[0],
-                        0.75,
-                    )
-                    for v in ("tanh", "ReLU")
-                ),
-            )
-        ),
-    ),
-    computed(
-        "errors on the test images, {:,} and {:,} of {:,}",
-        lambda: (
-            lambda r: (
-                *records.finals(r, "tanh"),
-                *records.finals(r, "ReLU"),
-                r["data"]["test"],
-            )
-        )(records.load_record("alexnet-cifar10")),
-    ),
-    cited(
         "What is different from 2012?",
         "krizhevsky2012",
-    ),
-    cited(
-        "from one distribution, of standard deviation 0.01",
-        "krizhevsky2012",
-    ),
-    computed(
-        "a factor of $3^8={:,}$ at the end",
-        lambda: 3**8,
-    ),
-    computed(
-        "was the best of {:g}, {:g} and {:g} on images held out",
-        lambda: tuple(
-            sorted(
-                {
-                    v.learning_rate
-                    for v in experiments.EXPERIMENTS["alexnet-choice"].variants.values()
-                }
-            )
-        ),
     ),
     cited(
         "A famous figure of the paper shows the 96 kernels of layer 1.",
@@ -356,7 +303,7 @@ FACTS = [
         ),
     ),
     cited(
-        "With batches of 128, as in the paper,",
+        "with batches of 128, as in the paper,",
         "krizhevsky2012",
     ),
     computed(
@@ -400,5 +347,136 @@ FACTS = [
                 ),
             )
         )(counting.walk()),
+    ),
+    computed(
+        "One linear model, {:,} digits:",
+        lambda: len(data.mnist5k()[0].y),
+    ),
+    cited(
+        "ImageNet had 1.2 million labelled photographs in 1,000 classes;",
+        "krizhevsky2012",
+    ),
+    cited(
+        "| 2010 | features by hand, a linear model | | 28.2 % | | 2011 | the same kind "
+        "| | 25.8 % |",
+        "russakovsky2015",
+    ),
+    cited(
+        "| 2012 | the best by hand, second | | 26.2 % | | 2012 | AlexNet, one network, "
+        "on the validation photographs | 1 | 18.2 % | | 2012 | AlexNet, the contest's "
+        "photographs alone | 5 | 16.4 % | | 2012 | AlexNet, two of them trained on "
+        "more before: first | 7 | 15.3 % |",
+        "krizhevsky2012",
+    ),
+    cited(
+        "These are the 650,000 neurons of the paper's abstract.",
+        "krizhevsky2012",
+    ),
+    cited(
+        "It counts 253,440 neurons in layer 1,",
+        "krizhevsky2012",
+    ),
+    computed(
+        "(They would be {} of {}×{}.)",
+        lambda: (96, 55, 253_440 // 96 // 55),
+    ),
+    computed(
+        'Two networks have "{:.0f} million parameters"</summary> The published one has '
+        "{:,}.",
+        lambda: (total() / 1e6, total()),
+    ),
+    computed(
+        "| as published | | {:,} | | layers 2, 4 and 5 see all maps | +{:,} | {:,} | "
+        "| layer 1: {} → {} maps | −{:,} | {:,} | | layer 2: {} → {} maps | −{:,} | "
+        "{:,} | | layer 4: {} → {} maps | −{:,} | {:,} |",
+        variants,
+    ),
+    computed(
+        r"With $\sigma={:.1f}$ this is ${:.1f}+{:.1f}$;",
+        lambda: (0.8, math.log(1000), 0.8**2 / 2),
+    ),
+    cited(
+        "with ReLU its training error comes down to 25 % in a sixth of the epochs",
+        "krizhevsky2012",
+    ),
+    cited(
+        "comes below the paper's 25 % by the third epoch",
+        "krizhevsky2012",
+    ),
+    computed(
+        "a factor of four apart, on {} digits:",
+        lambda: 800,
+    ),
+    computed(
+        "one seed on {} digits",
+        lambda: 800,
+    ),
+    cited(
+        "AlexNet drew all its weights with a standard deviation of 0.01.",
+        "krizhevsky2012",
+    ),
+    computed(
+        r"With a deviation of {} a layer of $n$ inputs multiplies the spread of the "
+        r"signal by about ${}\sqrt n$. Here, for grey images, $n$ is {}, {}, {} and {}:"
+        r" $${:.2f}\cdot {:.1f}\cdot {:.1f}\cdot {:.2f} \approx {:.4f}",
+        start,
+    ),
+    computed(
+        "The same on {:,} of CIFAR-10's photographs: batches of {}, a constant rate, "
+        "momentum {:.1f},",
+        lambda: (
+            experiments.EXPERIMENTS["alexnet-race"].first,
+            experiments.EXPERIMENTS["alexnet-race"].variants["ReLU"].batch_size,
+            0.9,
+        ),
+    ),
+    computed(
+        "The start with {:g} costs each",
+        lambda: 0.01,
+    ),
+    computed(
+        "Now the race over {} epochs,",
+        lambda: EPOCHS,
+    ),
+    computed(
+        "Recorded on {:,} photographs, with one seed: {} epochs,",
+        lambda: (
+            experiments.EXPERIMENTS["alexnet-ingredients"].first,
+            experiments.EXPERIMENTS["alexnet-ingredients"].variants["all"].epochs,
+        ),
+    ),
+    computed(
+        "of the last epoch and of {:,} other photographs",
+        lambda: experiments.EXPERIMENTS["alexnet-ingredients"].validation,
+    ),
+    computed(
+        "It comes to the {:.0f} % of the paper in epoch {}, ReLU in epoch {}.",
+        lambda: (
+            25,
+            *(
+                records.epochs_to_reach(
+                    records.curves(
+                        records.load_record("alexnet-race"), v, "train_accuracy"
+                    )[0],
+                    0.75,
+                )
+                for v in ("tanh", "ReLU")
+            ),
+        ),
+    ),
+    computed(
+        "After {} epochs dropout costs {:.0f} points",
+        lambda: (
+            experiments.EXPERIMENTS["alexnet-ingredients"].variants["all"].epochs,
+            held_out("no dropout") - held_out("all"),
+        ),
+    ),
+    computed(
+        "four layers on {:,} photographs, tanh came to {:.0f} % sooner",
+        lambda: (experiments.EXPERIMENTS["alexnet-race"].first, 25),
+    ),
+    computed(
+        "cost a small AlexNet accuracy in {} epochs",
+        lambda: experiments.EXPERIMENTS["alexnet-ingredients"].variants["all"].epochs,
     ),
 ]

@@ -25,7 +25,7 @@ FACTS = [
         lambda: 6 + 6 + 3 + 1,
     ),
     computed(
-        "with {} marks instead of {}",
+        "has {} instead of {}. Derive",
         lambda: ((6 * 3 + 6 * 4 + 3 * 4 + 6 - 1, 6 * 3 + 6 * 4 + 3 * 4 + 6)),
     ),
     cited(

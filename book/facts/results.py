@@ -5,6 +5,37 @@ import numpy as np
 from book.facts import cited, computed
 from utils import dissection, experiments, records, resnet
 
+
+def raced(name):
+    """Rate, epochs to 50 and 25 %, and last errors of a runner of chapter 8."""
+    record = records.load_record("alexnet-race")
+    curves = records.curves(record, name, "train_accuracy")
+    return (
+        record["variants"][name]["learning_rate"],
+        *(
+            records.epochs_to_reach(curve, share)
+            for share in (0.5, 0.75)
+            for curve in curves
+        ),
+        *(100 - 100 * curves[:, -1]),
+    )
+
+
+def tried(name):
+    """A small start's deviation, if it is one, a rate, and its training error."""
+    record = records.load_record("alexnet-race-choice")
+    (share,) = records.finals(record, name, "train_accuracy")
+    small = (0.01,) if "σ" in name else ()
+    return *small, record["variants"][name]["learning_rate"], 100 - 100 * share
+
+
+def left_out(name):
+    """Training errors in per cent, and errors, without an ingredient."""
+    record = records.load_record("alexnet-ingredients")
+    learnt = records.finals(record, name, "train_accuracy")
+    return *(100 - 100 * share for share in learnt), *records.finals(record, name)
+
+
 FACTS = [
     computed(
         "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
@@ -130,6 +161,15 @@ FACTS = [
             lambda r: (
                 r["variants"]["rearranged, medium"]["epochs"],
                 *records.finals(r, "rearranged, medium"),
+            )
+        )(records.load_record("lenet5-choice")),
+    ),
+    computed(
+        "| tanh, mild | {} | {} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["tanh, mild"]["epochs"],
+                *records.finals(r, "tanh, mild"),
             )
         )(records.load_record("lenet5-choice")),
     ),
@@ -816,5 +856,60 @@ FACTS = [
         lambda: (
             lambda r: (r["data"]["test"], r["variants"]["AlexNet, 0.1"]["epochs"])
         )(records.load_record("networks-choice")),
+    ),
+    *(
+        computed(
+            f"| {name} | {{:g}} | {{}} | {{}} | {{:.1f}} % |",
+            lambda name=name: raced(name),
+        )
+        for name in records.load_record("alexnet-race")["variants"]
+    ),
+    *(
+        computed(
+            name.rpartition(",")[0]
+            .join(["| ", ", {:g} | {:.1f} % |"])
+            .replace("σ 0.01", "σ {:g}"),
+            lambda name=name: tried(name),
+        )
+        for name in records.load_record("alexnet-race-choice")["variants"]
+    ),
+    *(
+        computed(
+            f"| {name} | {{:.1f}} % | {{:,}} |",
+            lambda name=name: left_out(name),
+        )
+        for name in records.load_record("alexnet-ingredients")["variants"]
+    ),
+    computed(
+        "a net of four layers on {:,} of the photographs",
+        lambda: records.load_record("alexnet-race")["data"]["train"],
+    ),
+    computed(
+        "over-fitting; one seed, {} epochs. The",
+        lambda: records.load_record("alexnet-race")["variants"]["ReLU"]["epochs"],
+    ),
+    computed(
+        "with one seed; *σ {:g}* begins",
+        lambda: 0.01,
+    ),
+    cited(
+        "the first epoch with a training error of 50 % and of 25 %, and",
+        "krizhevsky2012",
+    ),
+    cited(
+        "| Variant | Learning rate | 50 % | 25 % |",
+        "krizhevsky2012",
+    ),
+    computed(
+        "The small AlexNet on {:,} of the photographs, with each ingredient left out; "
+        "one seed, {} epochs,",
+        lambda: (
+            records.load_record("alexnet-ingredients")["data"]["train"],
+            records.load_record("alexnet-ingredients")["variants"]["all"]["epochs"],
+        ),
+    ),
+    computed(
+        "errors among {:,} held-out training photographs.",
+        lambda: records.load_record("alexnet-ingredients")["data"]["test"],
     ),
 ]

@@ -130,6 +130,7 @@ EXPERIMENTS = {
             "tanh, more decay": replace(TANH, optimizer=MORE_DECAYED),
             "tanh, smoothing": replace(TANH, loss=SMOOTHED),
             "tanh, decay, smoothing": replace(TANH, optimizer=DECAYED, loss=SMOOTHED),
+            "tanh, mild": replace(TANH, **SHORT, augment=DISTORTIONS["mild"]),
             "tanh, medium": replace(TANH, **SHORT, augment=DISTORTIONS["medium"]),
             "ReLU, mild": replace(RELU, **SHORT, augment=DISTORTIONS["mild"]),
             "ReLU, medium": replace(RELU, **SHORT, augment=DISTORTIONS["medium"]),

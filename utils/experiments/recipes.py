@@ -57,6 +57,7 @@ class Experiment:
         seeds: those that are run unless others are asked for.
         validation: so many images from the end of the training set stand in for the
             test set, which is not touched; None uses the test set.
+        first: train on so many images only, the first; None takes all.
         keep: (variant, seed) whose weights and wrong images are stored.
     """
 
@@ -65,6 +66,7 @@ class Experiment:
     variants: dict[str, Recipe]
     seeds: tuple[int, ...] = (0, 1, 2)
     validation: int | None = None
+    first: int | None = None
     keep: tuple[str, int] | None = None
 
     def load(self):
@@ -75,7 +77,7 @@ class Experiment:
                 data.Images(train.x[:cut], train.y[:cut]),
                 data.Images(train.x[cut:], train.y[cut:]),
             )
-        return train, test
+        return data.Images(train.x[: self.first], train.y[: self.first]), test
 
 
 def _describe(value):

@@ -84,35 +84,17 @@ def local_response(before, joined, apart):
 
 
 def race(curves):
-    """Training errors by epoch: mean and range over the seeds of each runner.
+    """Training errors by epoch, mean and range of the seeds, with the paper's 25 %.
 
     Args:
         curves: name -> accuracies (seeds, epochs).
     """
-    fig, ax = plt.subplots(figsize=(4.6, 2.6))
+    fig, ax = plt.subplots(figsize=(5.4, 2.9))
     for k, (name, values) in enumerate(curves.items()):
         _errors(ax, values, name, k)
-    ax.set(xlabel="epoch", ylabel="training error, %", ylim=(0, 85))
+    ax.axhline(25, color=plotting.MUTED, lw=1, ls=":")
+    ax.set(xlabel="epoch", ylabel="training error, %", ylim=(0, 95))
     ax.legend()
-    return fig
-
-
-def recorded_race(train, test):
-    """Training and test errors by epoch, side by side, with the paper's 25 %.
-
-    Args:
-        train, test: name -> accuracies (seeds, epochs).
-    """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.9), sharey=True)
-    for ax, curves, title in zip(
-        axes, (train, test), ("training", "test"), strict=True
-    ):
-        for k, (name, values) in enumerate(curves.items()):
-            _errors(ax, values, name, k)
-        ax.axhline(25, color=plotting.MUTED, lw=1, ls=":")
-        ax.set(xlabel="epoch", title=title)
-    axes[0].set(ylabel="error, %")
-    axes[0].legend()
     return fig
 
 

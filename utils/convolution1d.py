@@ -114,7 +114,7 @@ def convolution_matrix(w, n, stride=1, padding=0, dilation=1):
 
 
 def cross_correlate1d_backward(delta, x, w):
-    """Gradients for x (n,) and w (m,), given delta (n - m + 1,), the one for y = w * x.
+    """Gradients for x (n,) and w (m,), given delta (n - m + 1,), the one for y.
 
     For stride 1 without padding, where both are sliding sums again: the error goes
     back to the signal by a wide convolution, to the kernel by (3.4).

@@ -59,13 +59,10 @@ def conv2d_naive(x, weight, bias=None, stride=1, padding=0):
     border = [(0, 0), (0, 0), (padding, padding), (padding, padding)]
     x = np.pad(np.asarray(x, float), border)  # (N, C, H + 2P, W + 2P)
     y = np.zeros((N, O, rows, columns))
-    for image in range(N):
-        for o in range(O):
-            for u in range(rows):
-                for v in range(columns):
-                    top, left = stride * u, stride * v
-                    window = x[image, :, top : top + m, left : left + n]
-                    y[image, o, u, v] = np.sum(weight[o] * window)
+    for image, o, u, v in np.ndindex(y.shape):
+        top, left = stride * u, stride * v
+        window = x[image, :, top : top + m, left : left + n]
+        y[image, o, u, v] = np.sum(weight[o] * window)
     return y if bias is None else y + np.reshape(bias, (O, 1, 1))
 
 

@@ -13,11 +13,28 @@ FACTS = [
         lambda: (convolution1d.output_size(24, 5) * 24, 5),
     ),
     computed(
-        "three layers have {}, {:,} and {} parameters",
+        "from {} channel to {} and from {} to {}, then",
+        lambda: (1, 16, 16, 16),
+    ),
+    computed(
+        "a linear layer makes three numbers of the {} averages",
+        lambda: 16,
+    ),
+    computed(
+        r"$$({}\cdot1\cdot9 + {}) + ({}\cdot{}\cdot9 + {}) + (3\cdot{} + 3)",
+        lambda: (16,) * 6,
+    ),
+    computed(
+        "= {} + {} + {} = {}.$$",
         lambda: (
-            counting.count_parameters(counting.nn.Conv1d(1, 16, 9)),
-            counting.count_parameters(counting.nn.Conv1d(16, 16, 9)),
-            counting.count_parameters(counting.nn.Linear(16, 3)),
+            *(
+                parts := [
+                    counting.count_parameters(counting.nn.Conv1d(1, 16, 9)),
+                    counting.count_parameters(counting.nn.Conv1d(16, 16, 9)),
+                    counting.count_parameters(counting.nn.Linear(16, 3)),
+                ]
+            ),
+            sum(parts),
         ),
     ),
     cited(

@@ -5,8 +5,20 @@ from utils import convolution1d, counting
 
 FACTS = [
     computed(
-        "With $K = 4$ the map shrinks from {} to {}",
+        r"a photograph of ${}\times{}$ pixels, which",
+        lambda: (426 // 3, (576 - 150) // 3),
+    ),
+    computed(
+        r"turn ${}\times{}$ pixels into ${}\times{}$",
+        lambda: (240, 240, *2 * [240 - 10 * (240 - convolution1d.output_size(240, 5))]),
+    ),
+    computed(
+        "no middle pixel, and {} becomes {}:",
         lambda: (32, convolution1d.output_size(32, 4, padding=(4 - 1) // 2)),
+    ),
+    computed(
+        "the last column of the {} is in no window",
+        lambda: 2 * (convolution1d.output_size(32, 3, stride=2) - 1) + 3 + 1,
     ),
     computed(
         r"a colour image of ${}\times{}$ and four kernels",
@@ -37,7 +49,8 @@ FACTS = [
         lambda: (100, 100, 256, 256),
     ),
     computed(
-        r"down to {} channels, then the $3\times3$ layer from {} to {}.",
+        "down to {} channels, then, behind a ReLU, the "
+        r"$3\times3$ layer from {} to {}.",
         lambda: (64, 64, 256),
     ),
     computed(
@@ -67,6 +80,15 @@ FACTS = [
                 )
             ),
         ),
+    ),
+    computed(
+        r"its ${}\times{}$ weights are a product through {} channels, a matrix of "
+        "rank {} at most",
+        lambda: (256, 256, 64, 64),
+    ),
+    computed(
+        "here nearly {:.0f} times",
+        lambda: 6 * 5 * 5 * 10 * 10 / (6 * 14 * 14),
     ),
     computed(
         "{:.2f} M activations in place of {:.2f} M",

@@ -57,6 +57,14 @@ FACTS = [
         lambda: len(data.CLASS_NAMES["mnist5k"]),
     ),
     computed(
+        r"$3\cdot9\,C^2 = {}\,C^2$ weights, the large one ${}\,C^2$",
+        lambda: (3 * 3 * 3, 7 * 7),
+    ),
+    computed(
+        "as often as you halve: {} can five times, {} twice",
+        lambda: (2**5, 2 * 2 * 7),
+    ),
+    computed(
         "C5 sees {} pixels, the whole",
         lambda: pooling.receptive_field([(5, 1), (2, 2), (5, 1), (2, 2), (5, 1)]),
     ),

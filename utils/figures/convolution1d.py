@@ -30,6 +30,51 @@ def bell(strikes, weights):
     return fig
 
 
+def places(n, kernel_size, settings):
+    """Every place of a kernel on a signal of n values.
+
+    Args:
+        settings: (stride, padding, dilation) of each part of the figure.
+    """
+    fig, axes = plt.subplots(2, 2, figsize=(6.4, 4.6))
+    names = "stride", "padding", "dilation"
+    for ax, setting in zip(axes.flat, settings, strict=True):
+        stride, padding, dilation = setting
+        for k in range(-padding, n + padding):
+            box = plt.Rectangle((k - 0.5, 0), 1, 1, fill=False, ec=plotting.MUTED)
+            box.set_linestyle("-" if 0 <= k < n else ":")
+            ax.add_patch(box)
+            text = f"$x_{k}$" if 0 <= k < n else "0"
+            ax.text(k, 0.5, text, ha="center", va="center")
+        reach = dilation * (kernel_size - 1)
+        starts = range(-padding, n + padding - reach, stride)
+        for row, start in enumerate(starts):
+            at = start + dilation * np.arange(kernel_size)
+            color = plotting.PALETTE[row % 2]
+            ax.plot(at, np.full(kernel_size, -0.6 - 0.6 * row), "o-", color=color)
+        said = [
+            f"{name} {value}"
+            for name, value, usual in zip(names, setting, (1, 0, 1), strict=True)
+            if value != usual
+        ]
+        ax.set_title(f"{', '.join(said) or 'as it is'}: {len(starts)} places")
+        ax.set(xlim=(-1.7, n + 0.7), ylim=(-4.6, 1.1))
+        ax.set_axis_off()
+    return fig
+
+
+def kernels(weights):
+    """Kernels (O, m), each as bars, on one scale."""
+    fig, axes = plt.subplots(2, len(weights) // 2, figsize=(6.4, 1.9))
+    limit = 1.1 * np.abs(weights).max()
+    for ax, kernel in zip(axes.flat, np.asarray(weights), strict=True):
+        ax.bar(range(len(kernel)), kernel, width=0.9)
+        ax.axhline(0, color=plotting.MUTED, lw=0.6)
+        ax.set(ylim=(-limit, limit), xticks=[], yticks=[])
+        ax.spines[["left", "bottom"]].set_visible(False)
+    return fig
+
+
 def room(sensor, smooth, change, both):
     """A temperature by the minute, its mean, and the differences of both: (n,) each.
 
@@ -89,10 +134,10 @@ def pulses(x, y):
 
 
 def accuracies(histories):
-    """Accuracy by epoch, training dashed: histories of `CNN` and `MLP`, by name."""
+    """Accuracy by epoch, training dashed: histories by name, at most six."""
     fig, ax = plt.subplots(figsize=(6.4, 3))
-    for name, colour in (("CNN", "orange"), ("MLP", "blue")):
-        history, color = histories[name], plotting.COLORS[colour]
+    colors = plotting.PALETTE[: len(histories)]
+    for color, (name, history) in zip(colors, histories.items(), strict=True):
         epochs = range(1, len(history.train_accuracy) + 1)
         ax.plot(
             epochs,
@@ -105,5 +150,5 @@ def accuracies(histories):
         ax.plot(epochs, history.test_accuracy, color=color, label=f"{name}, test")
     ax.axhline(1 / 3, color=plotting.MUTED, ls=":", lw=1)
     ax.set(xlabel="epoch", ylabel="accuracy", ylim=(0.25, 1.02))
-    ax.legend()
+    ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     return fig

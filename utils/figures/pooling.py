@@ -81,6 +81,35 @@ def errors_back(delta, through_max, through_mean):
     return fig
 
 
+def wiring():
+    """A bar, simple cells at neighbouring places, and the complex cell behind them."""
+    fig, axes = plt.subplots(
+        1, 3, figsize=(6.4, 2.9), gridspec_kw={"width_ratios": [2, 4, 2]}
+    )
+    across = np.arange(-10, 11)
+    bar = np.tile(np.exp(-((across - 4) ** 2) / 2), (21, 1))
+    axes[0].imshow(bar, cmap="gray", vmin=0, vmax=1)
+    axes[0].set_title("a bar of light", loc="center")
+    for k, place in enumerate((-8, -4, 0, 4, 8)):
+        low, x = 1.25 * k, across - place
+        stripe = ((1 - x**2) * np.exp(-(x**2) / 2))[None]
+        place_of = {"extent": (-10.5, 10.5, low + 1, low), "interpolation": "none"}
+        axes[1].imshow(stripe, cmap="gray", vmin=-0.6, vmax=0.8, **place_of)
+        answer, color = ("1", "orange") if place == 4 else ("0", "grey")
+        line = {"color": plotting.COLORS[color], "lw": 2.5 if place == 4 else 1}
+        axes[1].text(12, low + 0.5, answer, va="center")
+        axes[1].plot([14.5, 20], [low + 0.5, 3], **line)
+    axes[1].set(xlim=(-12, 20), ylim=(6.2, -0.2), aspect="auto")
+    axes[1].set_title("simple cells, side by side", loc="center")
+    axes[2].add_patch(plt.Circle((0.5, 3), 0.45, fill=False, lw=1.8))
+    axes[2].text(0.5, 3, "max = 1", ha="center", va="center")
+    axes[2].set(xlim=(-0.1, 1.6), ylim=(6.2, -0.2))
+    axes[2].set_title("complex cell", loc="center")
+    for ax in axes:
+        ax.set_axis_off()
+    return fig
+
+
 def two_cells(offsets, moved, turns, turned):
     """What a simple and a complex cell answer when a bar moves, and when it turns.
 

@@ -15,7 +15,7 @@ from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from book.site import exercises, figures, formulas, notebooks
+from book.site import exercises, figures, formulas, notebooks, references, search
 from book.tools import vendor
 
 LOGGER = logging.getLogger(__name__)
@@ -149,14 +149,8 @@ def add_context(app, pagename, templatename, context, doctree):
         "search": pagename == "search",
         "version": VERSION,
     }
-    # Sphinx and its extensions offer more than the pages use.
-    wanted = {"documentation_options.js", "doctools.js"} if pagename == "search" else {}
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if posixpath.basename(str(getattr(script, "filename", ""))) in wanted
-    ]
-    context["css_files"] = []
+    # Sphinx and its extensions offer what the pages do not use.
+    context["script_files"] = context["css_files"] = []
 
 
 def write_files(app, error):
@@ -189,7 +183,8 @@ def write_files(app, error):
         f'<body><p><a href="{home}">{app.config.html_title}</a></p></body></html>\n',
         encoding="utf-8",
     )
-    for pattern in ("*.css", "*.png", "sphinx_highlight.js"):
+    unused = "documentation_options.js", "doctools.js", "sphinx_highlight.js"
+    for pattern in ("*.css", "*.png", "searchtools.js", "language_data.js", *unused):
         for unused in static.glob(pattern):
             unused.unlink()
 
@@ -198,7 +193,8 @@ def start(app):
     if not hasattr(app.env, "book_files"):
         app.env.book_files = {}
     try:
-        vendor.fetch(vendor.KATEX)
+        for package in vendor.PACKAGES:
+            vendor.fetch(package)
     except vendor.VendorError as error:
         raise ExtensionError(str(error)) from None
 
@@ -210,6 +206,8 @@ def forget(app, env, docname):
 def setup(app):
     app.add_transform(AnchorsOfHtml)
     exercises.setup(app)
+    search.setup(app)
+    references.setup(app)
     app.add_html_theme("book", str(HERE / "theme"))
     app.add_html_math_renderer(
         "katex",

@@ -71,8 +71,27 @@
     event.preventDefault();
     document.querySelector(".find input").focus();
   });
-  const words = new URLSearchParams(location.search).get("q");
-  if (words) document.querySelector(".find input").value = words;
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("q")) document.querySelector(".find input").value = asked.get("q");
+
+  // The words that led here from the search, in the section that was found.
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? document.querySelector("article");
+  if (asked.get("words") && "highlights" in CSS) {
+    const words = asked.get("words").split(" ").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const pattern = new RegExp(`(?<!\\p{L})(?:${words.join("|")})[\\p{L}-]*`, "giu");
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const ranges = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      if (node.parentElement.closest("script, style, svg, pre")) continue;
+      for (const match of node.data.matchAll(pattern)) {
+        const range = new Range();
+        range.setStart(node, match.index);
+        range.setEnd(node, match.index + match[0].length);
+        ranges.push(range);
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
+  }
 
   // A button that copies a block of code.
   const say = document.createElement("p");

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import quote, unquote, urldefrag
 
 import nbformat
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from sphinx.search.en import SearchEnglish
 
 from book.tools import exercises as masters
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_ELEMENTS = 6000
 MOST_KILOBYTES = 150  # gzipped, of a page without its own figures and explorers
 WIDE = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {
@@ -293,30 +293,77 @@ def test_solutions_are_folded(built, name):
 
 
 @pytest.fixture(scope="module")
-def index(site):
-    """What the search knows: word → names of pages."""
-    text = (site / "searchindex.js").read_text(encoding="utf-8")
-    found = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
-    names, table = found["docnames"], {}
-    for terms in (found["terms"], found["titleterms"]):
-        for word, places in terms.items():
-            places = places if isinstance(places, list) else [places]
-            table.setdefault(word, set()).update(names[k] for k in places)
-    return table
+def sections(site):
+    """What the search knows: rows of page, anchor, page's title, title, text."""
+    text = (site / "_static/search-data.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("window.SECTIONS = ").rstrip(";\n"))
+
+
+def words(text):
+    return {word for word in re.findall(r"[a-z]{4,}", text.lower())}
+
+
+@every_page
+def test_search_knows_every_section(built, sections, name):
+    page = built(name)
+    rows = [row for row in sections if row[0] == name]
+    assert {row[1] for row in rows if row[1]} <= page.ids
+    listed = [a["href"][1:] for a in page.html.select(".here a[href^='#']")][1:]
+    assert [anchor for anchor in listed if anchor] == [r[1] for r in rows if r[1]]
 
 
 @every_exercise
-def test_search_knows_no_solution(built, index, name):
-    language = SearchEnglish({})
+def test_search_knows_no_solution(built, sections, name):
     open_text, folded_text = parted(built(name))
     formulas = " ".join(cell.source for cell in notebook(name).cells)
-    shown, folded = (
-        {language.stem(word.lower()) for word in language.split(text)}
-        for text in (open_text + formulas, folded_text)
-    )
+    shown, folded = words(open_text + formulas), words(folded_text)
+    known = words(" ".join(" ".join(row[3:]) for row in sections if row[0] == name))
     assert len(folded - shown) > 20
-    assert sum(name in index.get(word, ()) for word in shown) > 50
-    assert [word for word in folded - shown if name in index.get(word, ())] == []
+    assert len(known & shown) > 50
+    assert not (folded - shown) & known
+
+
+@every_page
+def test_mentions_are_links(built, name):
+    """Of sections, chapters and equations; the links are tested with all others."""
+    page = BeautifulSoup(str(built(name).html.article), "html.parser")
+    for node in page.select("a, svg, pre, code, .katex, .output, h1, h2, h3, .facts"):
+        node.decompose()
+    left = re.findall(r"\b(?:section|chapter)s? \d[\d.]*(?: \w+){0,3}", page.get_text())
+    others = re.compile(r" (of|in) (the )?(paper|book|first|second|[A-Z])")
+    assert [mention for mention in left if not others.search(mention)] == []
+
+
+@every_chapter
+def test_figures_have_numbers_and_captions(built, name):
+    number = int(name.removeprefix("chapters/")[:2])
+    captions = [node.get_text() for node in built(name).html.select("figcaption")]
+    for k, caption in enumerate(captions, start=1):
+        assert caption.startswith(f"Figure {number}.{k} "), caption
+        assert len(caption) < 160
+    assert len(captions) == len(built(name).html.select("article figure"))
+
+
+@every_page
+def test_page_has_few_elements(built, name):
+    """Each costs time on a phone: drawings are files, plain code is plain text."""
+    assert len(built(name).html.find_all()) <= MOST_ELEMENTS
+
+
+def test_what_the_site_says_of_itself(site):
+    """To search engines, to other programs, to those who are lost."""
+    lines = (site / "sitemap.xml").read_text(encoding="utf-8").split("\n")
+    found = [re.search(r"<loc>(\S+)</loc>", x)[1] for x in lines if "<loc>" in x]
+    assert len(found) == len(PAGES)
+    for address in found:
+        name = address.split("/", 4)[4]
+        page = BeautifulSoup((site / name).read_text("utf-8"), "html.parser")
+        assert page.find("link", rel="canonical")["href"] == address
+        card = page.find("meta", property="og:image")["content"].split("/", 4)[4]
+        assert (site / card).is_file()
+    assert "sitemap.xml" in (site / "robots.txt").read_text(encoding="utf-8")
+    lost = BeautifulSoup((site / "404.html").read_text("utf-8"), "html.parser")
+    assert lost.base["href"] == found[0].rsplit("/", 2)[0] + "/"
 
 
 def test_front_door_leads_in(site):
@@ -352,6 +399,8 @@ class Visit:
     violations: dict[str, list] = field(default_factory=dict)
     too_wide: list[str] = field(default_factory=list)
     clipped: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    plots: list[list] = field(default_factory=list)
 
 
 def watch(context, address, visit):
@@ -466,6 +515,33 @@ CLIPPED = """() => {
 }"""
 
 
+# Which links of "On this page" do not bring their heading to the top.
+FOLLOW = """async () => {
+  const frame = () => new Promise((done) =>
+    requestAnimationFrame(() => setTimeout(done, 20)));
+  const found = [];
+  for (const link of [...document.querySelectorAll(".here a[href^='#']")].slice(1)) {
+    const place = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    link.click();
+    let top, there = false;
+    for (let k = 0; k < 12 && !there; k += 1) {
+      await frame();
+      await frame();
+      top = place.getBoundingClientRect().top;
+      const end = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+      there = top > 40 && (top < 110 || end);
+    }
+    if (!there) found.push(`${link.hash} at ${Math.round(top)}`);
+  }
+  return found;
+}"""
+
+# The drawings that are shown, and how wide.
+PLOTS = """() => [...document.querySelectorAll("main img.plot[src$='.svg']")]
+  .filter((image) => image.getClientRects().length)
+  .map((image) => [image.src.split("/").pop(), image.getBoundingClientRect().width])"""
+
+
 def serious(results):
     """Accessibility rules that are broken in a way that keeps readers out."""
     return [
@@ -484,6 +560,10 @@ def visits(browser, address):
         visit = Visit()
         context = browser.new_context(color_scheme="light", **WIDE)
         watch(context, address, visit)
+        page = context.new_page()  # whose explorers come alive on the way
+        page.goto(f"{address}{name}.html")
+        visit.missed = page.evaluate(FOLLOW)
+        page.close()
         page = open_page(context, f"{address}{name}.html")
         visit.explorers = page.locator(".explorer").count()
         visit.live = page.locator(".explorer[data-state=live]").count()
@@ -508,6 +588,7 @@ def visits(browser, address):
         page.evaluate(
             "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
         )
+        visit.plots = page.evaluate(PLOTS)
         visit.too_wide = page.evaluate(TOO_WIDE)
         visit.clipped = page.evaluate(CLIPPED)
         page.evaluate(PLAY)
@@ -521,6 +602,23 @@ def visits(browser, address):
         return done[name, device]
 
     return visit
+
+
+@every_chapter
+def test_places_that_are_asked_for_come_to_the_top(visits, name):
+    assert visits(name, "wide").missed == []
+
+
+@every_page
+def test_labels_can_be_read_on_a_phone(visits, built, site, name):
+    """In CSS pixels, as the figure is shown there."""
+    for file, width in visits(name, "phone").plots:
+        svg = (site / "_static/figures" / file).read_text(encoding="utf-8")
+        picture = BeautifulSoup(svg, "html.parser").svg
+        per_unit = width / float(picture["viewbox"].split()[2])
+        scales = re.findall(r"scale\((0?\.\d+) -", svg)
+        sizes = [100 * float(scale) * per_unit for scale in scales]
+        assert min(sizes, default=9) > 8.9, file
 
 
 every_device = pytest.mark.parametrize("device", ["wide", "phone"])
@@ -681,27 +779,49 @@ def test_by_keyboard(browser, address):
     context.close()
 
 
-def test_search_finds(browser, address):
+# What readers typed, and the page or section that must come first.
+QUERIES = {
+    "convoluton": "chapters/.*",
+    "1x1 convolution": "chapters/.*",
+    "overfitting": "chapters/07.*",
+    "over-fitting": "chapters/07.*",
+    "relu": "chapters/.*",
+    "softmax": "chapters/02.*",
+    "padding": "chapters/04.*#padding.*",
+    "vanishing gradient": "chapters/.*",
+    "receptive field": "chapters/05.*",
+    "im2col": "chapters/04.*#make-it-fast",
+    "dropout": "chapters/07.*#dropout.*",
+    "backpropagation": "chapters/02.*#backpropagation",
+    "batch normalization": "chapters/07.*#batch-norm.*",
+    "残差": "chapters/10.*|book/glossary.*",
+    "25,557,032": "chapters/10.*",
+}
+
+
+def test_search_finds(browser, site):
+    """From a folder, too. Words that are not there are met with words that are."""
     context = browser.new_context(**WIDE)
     visit = Visit()
-    watch(context, address, visit)
+    watch(context, "file://", visit)
     page = context.new_page()
-    page.goto(f"{address}{PAGES[0]}.html")
-    page.locator(".find input").fill("perceptron")
+    first = {}
+    for query in QUERIES:
+        page.goto(f"{(site / 'search.html').as_uri()}?q={quote(query)}")
+        link = page.locator("#search-results a").first.get_attribute("href")
+        first[query] = re.sub(r"\.html|\?words=[^#]*", "", link)
+        assert not re.search(r"qw", page.locator("#search-results").inner_text())
+    wrong = {q: p for q, p in first.items() if not re.fullmatch(QUERIES[q], p)}
+    assert wrong == {}
+    for query, said in (("convoluton", "near"), ("qwertzu", "Nothing"), ("", "Type")):
+        page.goto(f"{(site / 'search.html').as_uri()}?q={quote(query)}")
+        assert said in page.locator("#search-said").inner_text()
+    page.goto((site / f"{PAGES[0]}.html").as_uri())
+    page.locator(".find input").fill("padding")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#search-results li a")
-    link = page.locator("#search-results li a").first
-    assert urljoin(page.url, link.get_attribute("href")).startswith(address)
-    link.click()
-    page.wait_for_load_state()
-    assert "perceptron" in page.locator("article").inner_text().lower()
-    page.go_back()
-    text = page.evaluate(
-        "(url) => fetch(url).then((r) => r.text()).then((t) => Search.htmlToText(t))",
-        f"{address}{EXERCISES[0]}.html",
-    )
-    assert "Try them in the notebook" in text
-    assert "The solution" not in text, "an excerpt might show it"
+    page.locator("#search-results a").first.click()
+    page.wait_for_url("**/chapters/**")
+    assert page.evaluate("CSS.highlights.get('found').size") > 0
     assert visit.foreign == visit.errors == []
     context.close()
 

@@ -15,7 +15,15 @@ from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
-from book.site import exercises, figures, formulas, notebooks
+from book.site import (
+    exercises,
+    figures,
+    formulas,
+    head,
+    notebooks,
+    references,
+    search,
+)
 from book.tools import vendor
 
 LOGGER = logging.getLogger(__name__)
@@ -121,9 +129,37 @@ def describe(doctree) -> str:
             break
     else:
         return ""
-    if len(text) <= 160:
-        return text
-    return text[:159].rsplit(" ", 1)[0].rstrip(",;:—–-") + "…"
+    whole = ""
+    for sentence in re.split(r"(?<=[.?!]) ", text):
+        if len(whole) + len(sentence) > 160:
+            break
+        whole = f"{whole} {sentence}".strip()
+    if len(whole) >= 40:
+        return whole
+    return text if len(text) <= 160 else text[:159].rsplit(" ", 1)[0].rstrip(",;:—–-") + "…"
+
+
+# The kinds of words in code that the style sheet colours; the others need no element.
+COLOURED = set(
+    re.findall(
+        r"\.(\w+)",
+        " ".join(
+            re.findall(
+                r"\.highlight :is\(([^)]*)\)",
+                (HERE / "theme/static/book/site.css").read_text(encoding="utf-8"),
+            )
+        ),
+    )
+)
+
+
+def plain_code(body: str) -> str:
+    """A page with no more elements in its code than colours ask for."""
+    return re.sub(
+        r'<span class="(\w{1,2})">([^<]*)</span>',
+        lambda m: m[0] if m[1] in COLOURED else m[2],
+        body,
+    )
 
 
 def add_context(app, pagename, templatename, context, doctree):
@@ -132,7 +168,7 @@ def add_context(app, pagename, templatename, context, doctree):
     repository = options.get("repository_url", "").rstrip("/")
     branch = options.get("repository_branch", "main")
     colab = options.get("launch_buttons", {}).get("colab_url", "").rstrip("/")
-    body = context.get("body") or ""
+    body = context["body"] = plain_code(context.get("body") or "")
     source = ""
     if doctree is not None:
         source = os.path.relpath(app.env.doc2path(pagename), app.srcdir)
@@ -146,17 +182,12 @@ def add_context(app, pagename, templatename, context, doctree):
         "description": describe(doctree) if doctree is not None else "",
         "math": 'class="katex' in body,
         "explorers": 'class="explorer"' in body,
-        "search": pagename == "search",
+        "site": head.site_address(app),
+        "author": app.config.author,
         "version": VERSION,
     }
-    # Sphinx and its extensions offer more than the pages use.
-    wanted = {"documentation_options.js", "doctools.js"} if pagename == "search" else {}
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if posixpath.basename(str(getattr(script, "filename", ""))) in wanted
-    ]
-    context["css_files"] = []
+    # Sphinx and its extensions offer what the pages do not use.
+    context["script_files"] = context["css_files"] = []
 
 
 def write_files(app, error):
@@ -185,11 +216,13 @@ def write_files(app, error):
     Path(app.outdir, "index.html").write_text(
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{app.config.html_title}</title>"
+        f'<link rel="canonical" href="{head.site_address(app)}{home}">'
         f'<meta http-equiv="refresh" content="0; url={home}"></head>'
         f'<body><p><a href="{home}">{app.config.html_title}</a></p></body></html>\n',
         encoding="utf-8",
     )
-    for pattern in ("*.css", "*.png", "sphinx_highlight.js"):
+    unused = "documentation_options.js", "doctools.js", "sphinx_highlight.js"
+    for pattern in ("*.css", "*.png", "searchtools.js", "language_data.js", *unused):
         for unused in static.glob(pattern):
             unused.unlink()
 
@@ -198,7 +231,8 @@ def start(app):
     if not hasattr(app.env, "book_files"):
         app.env.book_files = {}
     try:
-        vendor.fetch(vendor.KATEX)
+        for package in vendor.PACKAGES:
+            vendor.fetch(package)
     except vendor.VendorError as error:
         raise ExtensionError(str(error)) from None
 
@@ -210,6 +244,9 @@ def forget(app, env, docname):
 def setup(app):
     app.add_transform(AnchorsOfHtml)
     exercises.setup(app)
+    search.setup(app)
+    references.setup(app)
+    head.setup(app)
     app.add_html_theme("book", str(HERE / "theme"))
     app.add_html_math_renderer(
         "katex",

@@ -7,12 +7,14 @@ too big for that is written to two files, one for light and one for dark mode.
 
 import hashlib
 import html
+import math
 import re
 
 from utils import plotting
 
-# Figures above this many characters are files of their own, loaded when they are near.
-MOST_INLINE = 200_000
+# Figures of more elements are files of their own, loaded when they are near.
+MOST_INLINE = 60
+SMALLEST = 9  # CSS pixels of a label; a figure is shown no narrower than that asks for
 SENTINELS = {
     plotting.INK: ("ink", "#1f2328", "#e6e9ee"),
     plotting.PAPER: ("paper", "#ffffff", "#14181e"),
@@ -90,7 +92,31 @@ def words(svg: str, metadata: dict | None = None, plain: str = "") -> str:
     return " ".join(text.split())
 
 
-def figure(svg: str, alt: str, prefix: str, files: dict[str, str], to_files) -> str:
+def narrowest(svg: str, width: float) -> int:
+    """The width in CSS pixels at which the smallest label is SMALLEST high.
+
+    Matplotlib draws letters as outlines of 100 points, each line scaled to its size.
+    """
+    sizes = [100 * float(k) for k in re.findall(r"scale\((0?\.\d+) -0?\.\d+\)", svg)]
+    sizes += map(float, re.findall(r"font-size: *([\d.]+)px", svg))
+    return math.ceil(SMALLEST * width / min(sizes)) if sizes else 0
+
+
+def framed(content: str, caption: tuple[str, str] | None) -> str:
+    """A figure with its number and caption, if it has them."""
+    if caption is None:
+        return f'<div class="figure">{content}</div>'
+    number, text = caption
+    return (
+        f'<figure class="figure" id="figure-{number.replace(".", "-")}"><div class="'
+        f'figure-box">{content}</div><figcaption><b>Figure {number}</b> '
+        f"{html.escape(text)}</figcaption></figure>"
+    )
+
+
+def figure(
+    svg: str, alt: str, prefix: str, files: dict[str, str], to_files, caption=None
+) -> str:
     """The HTML of a figure.
 
     Args:
@@ -99,16 +125,21 @@ def figure(svg: str, alt: str, prefix: str, files: dict[str, str], to_files) -> 
         prefix: for its ids, unique on the page.
         files: receives name → text of the files that a big figure needs.
         to_files: the relative address of the folder of those files.
+        caption: number and text.
     """
     svg = svg[svg.index("<svg") :]
     box, width, height = head(svg)
     svg = slim(re.sub(r"<title>.*?</title>", "", svg, count=1, flags=re.S))
     alt = html.escape(alt)
     size = f'width="{width:.0f}" height="{height:.0f}"'
-    if len(svg) <= MOST_INLINE:
+    least = min(narrowest(svg, float(box.split()[2])), round(width))
+    shown = f'{size} style="min-width:{least}px"' if least > 300 else size
+    if svg.count("<") <= MOST_INLINE:
         svg = rename_ids(paint(svg, lambda name, *_: f"var(--{name})"), prefix)
-        tag = f'<svg class="plot" role="img" aria-label="{alt}" viewBox="{box}" {size}>'
-        return '<div class="figure">' + re.sub(r"^<svg[^>]*>", tag, svg) + "</div>"
+        tag = (
+            f'<svg class="plot" role="img" aria-label="{alt}" viewBox="{box}" {shown}>'
+        )
+        return framed(re.sub(r"^<svg[^>]*>", tag, svg), caption)
     images = []
     for mode, pick in (("light", 1), ("dark", 2)):
         text = paint(svg, lambda *names, pick=pick: names[pick])
@@ -122,6 +153,6 @@ def figure(svg: str, alt: str, prefix: str, files: dict[str, str], to_files) -> 
         files[name] = text
         images.append(
             f'<img class="plot {mode}-only" loading="lazy" src="{to_files}/{name}" '
-            f'alt="{alt}" {size}>'
+            f'alt="{alt}" {shown}>'
         )
-    return '<div class="figure">' + "".join(images) + "</div>"
+    return framed("".join(images), caption)

@@ -42,19 +42,34 @@ class Page:
         self.files = {}
         self.count = 0
         self.sources = set()
+        title = next(iter(notebook["cells"]), {"source": ""})["source"]
+        chapter = re.match(r"# (\d+) ", text_of(title))
+        self.chapter = chapter and chapter[1]
 
-    def figure(self, svg: str, alt: str) -> str:
+    def caption(self, alt: str, title: str) -> tuple[str, str] | None:
+        """Number and caption of the next figure of a chapter: its cell's title, or the
+        first clause of its alternative text."""
+        if self.chapter is None:
+            return None
+        text = re.sub(r"^Draw(?: the)? ", "", title)
+        text = text or re.split(r"[.;:](?=\s|$)", alt, maxsplit=1)[0]
+        return f"{self.chapter}.{self.count}", f"{text[:1].upper()}{text[1:]}"
+
+    def figure(self, svg: str, alt: str, title: str) -> str:
         self.count += 1
-        return figures.figure(svg, alt, f"f{self.count}-", self.files, self.to_files)
+        to = self.files, self.to_files, self.caption(alt, title)
+        return figures.figure(svg, alt, f"f{self.count}-", *to)
 
-    def picture(self, png: str, alt: str) -> str:
+    def picture(self, png: str, alt: str, title: str) -> str:
         """A bitmap becomes a file of its own."""
+        self.count += 1
         data = base64.b64decode(png)
         name = f"{hashlib.sha256(data).hexdigest()[:16]}.png"
         self.files[name] = data
-        return (
-            f'<div class="figure"><img class="plot" loading="lazy" '
-            f'src="{self.to_files}/{name}" alt="{html.escape(alt)}"></div>'
+        return figures.framed(
+            f'<img class="plot" loading="lazy" src="{self.to_files}/{name}" '
+            f'alt="{html.escape(alt)}">',
+            self.caption(alt, title),
         )
 
     def source(self, kind: str, text: str) -> tuple[str, str]:
@@ -84,33 +99,36 @@ class Page:
             "</script></div>"
         )
 
-    def output(self, data: dict, metadata: dict) -> str | None:
-        """The HTML of an output, or None if it may stay as it is."""
+    def output(self, data: dict, metadata: dict, title: str = "") -> str | None:
+        """The HTML of an output, or None if it may stay as it is.
+
+        `title` is that of its cell, if it has one.
+        """
         plain = text_of(data.get("text/plain", ""))
         still = None
         if SVG in data:
             svg = text_of(data[SVG])
-            still = self.figure(svg, figures.words(svg, metadata, plain))
+            still = self.figure(svg, figures.words(svg, metadata, plain), title)
         elif PNG in data:
             alt = (metadata.get(PNG) or {}).get("alt") or plain
-            still = self.picture(text_of(data[PNG]), alt)
+            still = self.picture(text_of(data[PNG]), alt, title)
         if SAVED in data:
             sentence = " ".join(plain.split())
             return self.explorer(data[SAVED], still or "", sentence)
         return still
 
 
-def label_fold(cell: dict) -> None:
-    """Let the fold of a cell say what it hides.
+def label_fold(cell: dict) -> str:
+    """Let the fold of a cell say what it hides; returns the cell's title, if any.
 
     That is what its first line says, "# @title …", with which Colab titles a form; the
     names of what `notebook.source` shows; or the set-up.
     """
     if cell["cell_type"] != "code":
-        return
-    source, words = text_of(cell["source"]), None
+        return ""
+    source, words, name = text_of(cell["source"]), None, ""
     if title := re.match(r"# *@title (.+)\n?", source):
-        words = title[1].strip()
+        words = name = title[1].strip()
         if words[1:2].islower():
             words = words[0].lower() + words[1:]
         words = f"the code: {words}"
@@ -124,6 +142,7 @@ def label_fold(cell: dict) -> None:
         prompts = {"code_prompt_show": f"Show {words}"}
         prompts["code_prompt_hide"] = f"Hide {words}"
         cell["metadata"]["mystnb"] = prompts
+    return name
 
 
 def prepare(source: str, to_files: str) -> tuple[str, dict]:
@@ -136,12 +155,12 @@ def prepare(source: str, to_files: str) -> tuple[str, dict]:
     notebook = json.loads(source)
     page = Page(notebook, to_files)
     for cell in notebook["cells"]:
-        label_fold(cell)
+        title = label_fold(cell)
         for output in cell.get("outputs", []):
             data = output.get("data")
             if data is None:
                 continue
-            markup = page.output(data, output.get("metadata", {}))
+            markup = page.output(data, output.get("metadata", {}), title)
             if markup is not None:
                 output["data"] = {"text/html": markup}
                 output["metadata"] = {}

@@ -61,6 +61,14 @@ KATEX = Package(
     "hKvr5614uRrEfA==",
     keep=("LICENSE", "dist/katex.min.js", "dist/katex.min.css", "dist/fonts/"),
 )
+MINISEARCH = Package(
+    "minisearch",
+    "7.2.0",
+    "sha512-dqT2XBYUOZOiC5t2HRnwADjhNS2cecp9u+TJRiJ1Qp/f5qjkeT5APcGPjHw+bz89Ms8Jp+cG"
+    "4AlE+QZ/QnDglg==",
+    keep=("LICENSE.txt", "dist/umd/index.js"),
+)
+PACKAGES = KATEX, MINISEARCH
 
 
 def node() -> Path:
@@ -174,7 +182,9 @@ def fetch(package: Package, finish=None) -> Path:
 
 def main() -> int:
     try:
-        print(f"KaTeX {KATEX.version}: {fetch(KATEX).relative_to(ROOT)}")
+        for package in PACKAGES:
+            folder = fetch(package).relative_to(ROOT)
+            print(f"{package.name} {package.version}: {folder}")
     except VendorError as error:
         print(error, file=sys.stderr)
         return 1

@@ -71,8 +71,27 @@
     event.preventDefault();
     document.querySelector(".find input").focus();
   });
-  const words = new URLSearchParams(location.search).get("q");
-  if (words) document.querySelector(".find input").value = words;
+  const asked = new URLSearchParams(location.search);
+  if (asked.get("q")) document.querySelector(".find input").value = asked.get("q");
+
+  // The words that led here from the search, in the section that was found.
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? document.querySelector("article");
+  if (asked.get("words") && "highlights" in CSS) {
+    const words = asked.get("words").split(" ").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    const pattern = new RegExp(`(?<!\\p{L})(?:${words.join("|")})[\\p{L}-]*`, "giu");
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const ranges = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      if (node.parentElement.closest("script, style, svg, pre")) continue;
+      for (const match of node.data.matchAll(pattern)) {
+        const range = new Range();
+        range.setStart(node, match.index);
+        range.setEnd(node, match.index + match[0].length);
+        ranges.push(range);
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
+  }
 
   // A button that copies a block of code.
   const say = document.createElement("p");
@@ -100,7 +119,7 @@
   }
 
   // What scrolls sideways can be reached and scrolled by keyboard.
-  const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .text_html");
+  const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
   function reach() {
     for (const box of boxes) {
       if (box.scrollWidth > box.clientWidth + 1) {
@@ -117,6 +136,37 @@
   addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
   document.fonts?.ready.then(reach);
   document.addEventListener("toggle", reach, true);
+
+  // A place that was asked for stays at the top while what stands above it grows, until
+  // the reader moves.
+  let held = null;
+  const still = () => { if (held?.isConnected) held.scrollIntoView({ block: "start" }); };
+  function hold(hash) {
+    held = hash.length > 1 ? document.getElementById(decodeURIComponent(hash.slice(1))) : null;
+    const fold = held?.closest("details:not([open])");
+    if (fold) fold.open = true;
+    still();
+  }
+  for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(name, () => { held = null; }, { capture: true, passive: true });
+  }
+  new ResizeObserver(still).observe(document.querySelector("article"));
+  document.addEventListener("click", (event) => {
+    const to = event.target.closest?.("a[href^='#']");
+    if (to && !to.matches(".menu, .skip")) requestAnimationFrame(() => hold(to.hash));
+  });
+  if (performance.getEntriesByType("navigation")[0]?.type === "navigate") hold(location.hash);
+
+  // An error is reported with the section that is being read.
+  const report = document.querySelector("a.report");
+  report?.addEventListener("click", () => {
+    const above = [...document.querySelectorAll("article h2[id], article section[id] > h2")]
+      .filter((heading) => heading.getBoundingClientRect().top < innerHeight / 2).pop();
+    const url = new URL(report.href);
+    const words = above?.firstChild?.textContent.trim();
+    if (words) url.searchParams.set("body", `In section “${words}”: `);
+    report.href = url;
+  });
 
   // Which section is being read.
   const links = new Map();

@@ -1,0 +1,95 @@
+"""What the search page knows: every section of the book, in words and without code.
+
+The index itself is made in the reader's browser by MiniSearch, from a script that this
+module writes; a script, because pages opened from a folder may load nothing else.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+
+from book.site.exercises import fold
+from book.tools import vendor
+
+# What no reader searches for: code and its outputs, drawings, and what is folded.
+SILENT = (nodes.literal_block, nodes.raw, nodes.comment, fold, addnodes.toctree)
+FORMULAS = (nodes.math, nodes.math_block)
+SIGNS = {r"\times": "×", r"\cdot": "·", r"\le": "≤", r"\ge": "≥", r"\to": "→"}
+FILE = "search-data.js"
+
+
+def plain(tex: str) -> str:
+    """A short formula as one would type it; "" if it is none."""
+    for name, sign in SIGNS.items():
+        tex = re.sub(re.escape(name) + r"(?![a-zA-Z])", sign, tex)
+    tex = tex.replace("{", "").replace("}", "").replace(r"\,", " ")
+    return "" if "\\" in tex or len(tex) > 40 else " ".join(tex.split())
+
+
+def words(node) -> str:
+    """The text of a node, without its subsections and what is SILENT."""
+    if isinstance(node, nodes.Text):
+        return node.astext()
+    if isinstance(node, FORMULAS):
+        return plain(node.astext())
+    if isinstance(node, (nodes.section, *SILENT)):
+        return ""
+    inline = isinstance(node, nodes.TextElement)
+    return ("" if inline else " ").join(map(words, node.children))
+
+
+def sections(doctree, docname: str, title: str) -> list[list[str]]:
+    """[page, anchor, title of the page, title, text] of each section of a page."""
+    found = []
+    for section in doctree.findall(nodes.section):
+        above = section.parent
+        while above is not None and not isinstance(above, fold):
+            above = above.parent
+        if above is not None or not section["ids"]:
+            continue
+        heading, *rest = section.children
+        text = " ".join(" ".join(map(words, rest)).split())
+        first = not found  # the page's own title needs no anchor
+        anchor = "" if first else section["ids"][0]
+        found.append([docname, anchor, title, " ".join(words(heading).split()), text])
+    return found
+
+
+def collect(app, doctree, docname):
+    title = app.env.titles[docname].astext()
+    app.book_sections[docname] = sections(doctree, docname, title)
+
+
+def page(app):
+    """The search page; Sphinx's own search is switched off."""
+    yield "search", {"title": "Search"}, "search.html"
+
+
+def start(app):
+    app.builder.search = False
+    app.book_sections = {}
+
+
+def write(app, error):
+    """Write the data, if pages were written, and the library."""
+    if error is not None or app.builder.format != "html" or not app.book_sections:
+        return
+    static = Path(app.outdir, "_static")
+    rows = [
+        row for name in sorted(app.book_sections) for row in app.book_sections[name]
+    ]
+    data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+    (static / FILE).write_text(f"window.SECTIONS = {data};\n", encoding="utf-8")
+    package = vendor.fetch(vendor.MINISEARCH)
+    shutil.copyfile(package / "dist/umd/index.js", static / "minisearch.js")
+
+
+def setup(app):
+    app.connect("builder-inited", start)
+    app.connect("doctree-resolved", collect)
+    app.connect("html-collect-pages", page)
+    app.connect("build-finished", write)

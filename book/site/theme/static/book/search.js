@@ -1,0 +1,114 @@
+// The search page: finds sections with MiniSearch, and shows where the words stand.
+(() => {
+  "use strict";
+  const rows = window.SECTIONS.map(([page, anchor, chapter, title, text], id) => ({ id, page, anchor, chapter, title, text }));
+  const query = (new URLSearchParams(location.search).get("q") ?? "").trim();
+  const said = document.getElementById("search-said");
+  const list = document.getElementById("search-results");
+
+  // Words as they are compared: "Over-fitting" is "overfitting", "1 × 1" is "1x1", and
+  // Chinese text is taken sign by sign.
+  const fold = (text) => text.normalize("NFKC").toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "")
+    .replace(/(\d|n|k|m|p)\s*[×x]\s*(?=(\d|n|k|m|p)(?!\p{L}))/gu, "$1x").replace(/[’']s\b/g, "");
+  const WORD = /\p{Script=Han}|[\p{L}\p{N}]+(?:[-‑.][\p{L}\p{N}]+)*/gu;
+  const split = (text) => (fold(text).match(WORD) ?? []).flatMap((word) => {
+    const parts = word.split(/[-‑]/);
+    return parts.length > 1 ? [parts.join(""), ...parts] : parts;
+  });
+  const singular = (word) => (/^\p{Script=Latin}{4,}s$/u.test(word) && !/(ss|us|is)$/.test(word) ? word.slice(0, -1) : word);
+  const SMALL = new Set("a an and are as at be by for from how i in is it my of on or that the this to was what when where which who why will with do does".split(" "));
+  const terms = (text) => split(text).filter((word) => !SMALL.has(word)).map(singular);
+
+  // A place that teaches before one that asks, sums up or refers.
+  const weight = ({ page, title }) => {
+    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.5 : 1;
+    return /^\d/.test(title) ? 1.5 : 0.7;
+  };
+
+  const index = new MiniSearch({
+    fields: ["title", "chapter", "text"],
+    tokenize: split,
+    processTerm: (word) => (SMALL.has(word) ? null : singular(word)),
+    searchOptions: {
+      boost: { title: 5, chapter: 1.5 },
+      prefix: (word, k, all) => k === all.length - 1 && word.length > 2,
+      fuzzy: (word) => (word.length > 5 ? 0.2 : word.length > 3 && !/\d/.test(word) ? 1 : false),
+      weights: { fuzzy: 0.15, prefix: 0.4 },
+      boostDocument: (id) => weight(rows[id]),
+    },
+  });
+  index.addAll(rows);
+
+  function find(words) {
+    const all = index.search(words, { combineWith: "AND" });
+    return all.length ? all : index.search(words);
+  }
+
+  // The part of a text around the first place where most of the words stand.
+  function excerpt(text, found) {
+    const lower = text.toLowerCase();
+    const places = found.map((word) => lower.search(new RegExp(`(?<![\\p{L}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "u"))).filter((k) => k >= 0);
+    let start = places.length ? Math.max(0, Math.min(...places) - 70) : 0;
+    if (start) start = text.indexOf(" ", start) + 1;
+    const end = text.length > start + 230 ? text.lastIndexOf(" ", start + 230) : text.length;
+    return `${start ? "… " : ""}${text.slice(start, end)}${end < text.length ? " …" : ""}`;
+  }
+
+  function marked(text, found) {
+    const line = document.createElement("span");
+    const words = found.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length);
+    const parts = words.length ? text.split(new RegExp(`(?<![\\p{L}])((?:${words.join("|")})[\\p{L}-]*)`, "giu")) : [text];
+    parts.forEach((part, k) => {
+      if (k % 2 === 0) { line.append(part); return; }
+      const mark = document.createElement("mark");
+      mark.textContent = part;
+      line.append(mark);
+    });
+    return line;
+  }
+
+  function show(hits) {
+    for (const { id, match } of hits.slice(0, 20)) {
+      const { page, anchor, chapter, title, text } = rows[id];
+      const found = Object.keys(match);
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = `${page}.html?words=${encodeURIComponent(found.join(" "))}${anchor && `#${anchor}`}`;
+      link.append(marked(title, found));
+      item.append(link);
+      if (anchor) {
+        const place = document.createElement("small");
+        place.textContent = chapter;
+        item.append(" ", place);
+      }
+      const context = document.createElement("p");
+      context.append(marked(excerpt(text, found), found));
+      item.append(context);
+      list.append(item);
+    }
+  }
+
+  function link(words) {
+    const to = document.createElement("a");
+    to.href = `?q=${encodeURIComponent(words)}`;
+    to.textContent = words;
+    return to;
+  }
+
+  if (!query) {
+    said.textContent = "Type what you look for into the field above: a term, a network, a number, also in Chinese.";
+    return;
+  }
+  document.title = `${query} · ${document.title}`;
+  const hits = find(query);
+  show(hits);
+  const known = terms(query).every((word) => hits.some((hit) => word in hit.match || hit.queryTerms.includes(word)));
+  const exact = hits.some((hit) => Object.keys(hit.match).some((word) => terms(query).includes(word)));
+  if (!hits.length) {
+    said.textContent = `Nothing is found for “${query}”. The table of contents or the glossary may help.`;
+  } else if (exact && known) {
+    said.textContent = `${hits.length === 1 ? "One section" : `${hits.length} sections`} for “${query}”.`;
+  } else {
+    said.append(`Nothing is spelt “${query}” here; these are near: `, link(Object.keys(hits[0].match).join(" ")));
+  }
+})();

@@ -121,6 +121,7 @@ BELONGS_TO = {
     "normalization": "generalization",
     "numpy_cnn": "pooling",
     "penalties": "generalization",
+    "plus_sign": "resnet",
     "small_googlenet": "inception",
     "towers": "alexnet",
 }

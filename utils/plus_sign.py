@@ -1,8 +1,8 @@
-"""What came of the plus sign: relatives of the residual unit, and networks made of them.
+"""What came of the plus sign: relatives of the residual unit, and networks of them.
 
-Needs torch and resnet.py: take both files along. `ResNet(ResNeXtUnit, 256, (3, 4, 6, 3))`
-is ResNeXt-50 32x4d, with 25,028,904 parameters; `ResNet(SEUnit, 256, (3, 4, 6, 3))` is
-SE-ResNet-50, with 28,088,024; `DenseNet()` is DenseNet-121, with 7,978,856.
+Needs torch and resnet.py: take both files. ResNet(unit, 256, (3, 4, 6, 3)) is with
+ResNeXtUnit ResNeXt-50 32x4d (25,028,904 parameters), with SEUnit SE-ResNet-50
+(28,088,024); DenseNet() is DenseNet-121 (7,978,856).
 """
 
 import torch

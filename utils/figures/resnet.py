@@ -232,8 +232,9 @@ def dropped_units(errors: dict, whole: dict):
         errors: "plain, 20" and so on -> {name of the unit: error in percent}.
         whole: the same names -> error of the whole net.
     """
+    widths = [len(bars) + 3 for bars in errors.values()]
     fig, axes = plt.subplots(
-        1, len(errors), figsize=(6.4, 2.9), sharey=True, width_ratios=[1, 1.3]
+        1, len(errors), figsize=(6.8, 2.9), sharey=True, width_ratios=widths
     )
     for ax, (name, bars) in zip(axes, errors.items(), strict=True):
         color = LOOKS[name.split(", ")[0]]["color"]
@@ -241,7 +242,7 @@ def dropped_units(errors: dict, whole: dict):
         ax.axhline(whole[name], color=plotting.INK, lw=1, ls=":")
         names = [unit.removeprefix("layer") for unit in bars]
         ax.set_xticks(range(len(bars)), names, rotation=90, fontsize=7)
-        ax.set(title=f"{name} layers", xlabel="dropped unit")
+        ax.set(title=name, xlabel="dropped unit")
     axes[0].set(ylabel="error on new digits, %", ylim=(0, 100))
     return fig
 

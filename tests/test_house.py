@@ -122,6 +122,7 @@ BELONGS_TO = {
     "numpy_cnn": "pooling",
     "optimizers": "generalization",
     "penalties": "generalization",
+    "plus_sign": "resnet",
     "small_googlenet": "inception",
     "towers": "alexnet",
 }

@@ -220,31 +220,6 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
     return losses
 
 
-def random_direction(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    """A random step, as long as the weights it moves: name -> change.
-
-    Each filter of a convolution, and each row of a fully connected layer, gets normal
-    numbers, scaled to its own length; biases and batch normalisation stay where they
-    are. Without the scaling, nets with larger weights would seem to lie in wider
-    valleys.
-
-    Source: H. Li and others, "Visualizing the loss landscape of neural nets", NeurIPS
-    2018 (arXiv:1712.09913), section 4.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    direction = {}
-    for name, weight in model.named_parameters():
-        if weight.ndim > 1:
-            noise = torch.randn(weight.shape, generator=generator).to(weight)
-            axes = tuple(range(1, weight.ndim))  # all but the filter's number
-            lengths = [
-                torch.linalg.vector_norm(v, dim=axes, keepdim=True)
-                for v in (weight.detach(), noise)
-            ]
-            direction[name] = noise * lengths[0] / lengths[1]
-    return direction
-
-
 # --- the pull at the stem
 
 

@@ -1,10 +1,36 @@
 """Where the numbers of chapter 10 come from."""
 
 import numpy as np
+import torch
 
 from book.facts import cited, computed
-from utils import counting, dissection, experiments, records, resnet, zoo
+from utils import (
+    counting,
+    data,
+    dissection,
+    experiments,
+    plus_sign,
+    records,
+    resnet,
+    zoo,
+)
 from utils.experiments.runner import PROBED
+from utils.training import seed_everything
+
+
+def growth_in_the_first_stage() -> float:
+    """Of the gradient of an untrained plain net of 44 layers, for each layer."""
+    train, _ = data.mnist5k()
+    digits, labels = torch.tensor(train.x[:100]), torch.tensor(train.y[:100])
+    ratios = []
+    for seed in range(3):
+        seed_everything(seed)
+        lengths = dissection.gradients_by_depth(
+            resnet.DigitResNet(44, False), digits, labels
+        )
+        ratios.append(lengths["layer1.0"] / lengths["layer1.6"])
+    return np.mean(ratios) ** (1 / 12)
+
 
 FACTS = [
     cited(
@@ -16,49 +42,6 @@ FACTS = [
         lambda: (
             lambda net: (dissection.count_depth(net), counting.count_parameters(net))
         )(zoo.build("resnet50")),
-    ),
-    computed(
-        "plain convolutional networks of {} to {} layers",
-        lambda: (lambda d: (min(d), max(d)))(
-            [
-                int(v.split("-")[1])
-                for v in experiments.EXPERIMENTS["resnet-digits"].variants
-            ]
-        ),
-    ),
-    computed(
-        "They learnt {:,} digits of {}×{} pixels",
-        lambda: (
-            (records.load_record("resnet-digits")["data"]["train"], 28 // 2, 28 // 2)
-        ),
-    ),
-    computed(
-        "two errors in a hundred; {} layers get most",
-        lambda: max(
-            int(v.split("-")[1])
-            for v in experiments.EXPERIMENTS["resnet-digits"].variants
-        ),
-    ),
-    computed(
-        "and you have {} layers that make as few errors (we do it in section 10.7). "
-        "Weights with which {} plain layers",
-        lambda: ((dissection.count_depth(resnet.DigitResNet(44, False)), 44)),
-    ),
-    computed(
-        "in a network of {} layers for ImageNet and in our small one of {}. "
-        "The last columns are recorded runs on the digits, by the recipe of "
-        "section 10.1 (`resnet-shortcuts`): test errors of {:,}",
-        lambda: (
-            (
-                dissection.count_depth(zoo.build("resnet34")),
-                dissection.count_depth(resnet.DigitResNet(20)),
-                records.load_record("resnet-shortcuts")["data"]["test"],
-            )
-        ),
-    ),
-    cited(
-        "with top-1 errors of 24.19, 24.52 and 25.03 %",
-        "he2016",
     ),
     computed(
         "From {} to {} layers",
@@ -88,10 +71,6 @@ FACTS = [
         ),
     ),
     computed(
-        "less than two 3×3 convolutions of {} maps, {:,}, and",
-        lambda: ((64, 2 * 9 * 64 * 64)),
-    ),
-    computed(
         "four stages follow, of {}, {}, {} and {} maps",
         lambda: tuple(
             stage[0].conv1.out_channels
@@ -104,20 +83,9 @@ FACTS = [
         "on {}×{}, {}×{}, {}×{} and 7×7 pixels",
         lambda: ((224 // 4, 224 // 4, 224 // 8, 224 // 8, 224 // 16, 224 // 16)),
     ),
-    computed(
-        r"So $1 + 3\,(3+4+6+3) + 1 = {}$",
-        lambda: 1 + 3 * sum(zoo.ARCHITECTURES["resnet50"][2]) + 1,
-    ),
     cited(
         'says 3.8 billion "FLOPs" for ResNet-50',
         "he2016",
-    ),
-    computed(
-        "We count {:.3f}. Many programs print {:.2f} instead",
-        lambda: tuple(
-            counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224)) / 1e9
-            for s in ("1x1", "3x3")
-        ),
     ),
     computed(
         "That costs {:.0f} % more work",
@@ -128,73 +96,6 @@ FACTS = [
             ]
         ),
     ),
-    computed(
-        "does ResNet-50 really have {:,}?",
-        lambda: counting.count_parameters(zoo.build("resnet50")),
-    ),
-    computed(
-        "where shapes change (B) and {:,} classes",
-        lambda: zoo.build("resnet18").fc.out_features,
-    ),
-    computed(
-        "which alone hold {:.0f} million of its {:.0f} million.",
-        lambda: (
-            lambda net: (
-                counting.count_parameters(net.classifier) / 1e6,
-                counting.count_parameters(net) / 1e6,
-            )
-        )(zoo.vgg19()),
-    ),
-    computed(
-        "fetches published ones, {:.0f} MB, and checks",
-        lambda: 4 * counting.count_parameters(zoo.build("resnet50")) / 1e6,
-    ),
-    computed(
-        "And here are the {} plain layers",
-        lambda: dissection.count_depth(resnet.DigitResNet(44, False)),
-    ),
-    computed(
-        "and the three projections, and has {:,} parameters, like ResNet-34 "
-        "with option A",
-        lambda: (lambda a, b: a if a == b else None)(
-            counting.count_parameters(zoo.plain34()),
-            counting.count_parameters(zoo.build("resnet34", shortcut="A")),
-        ),
-    ),
-    computed(
-        "we add a plain network of {} layers",
-        lambda: dissection.count_depth(resnet.DigitResNet(20)),
-    ),
-    computed(
-        "The plain one of {} layers keeps about half",
-        lambda: dissection.count_depth(resnet.DigitResNet(44)),
-    ),
-    computed(
-        "The plain network of {} layers breaks its promise, too",
-        lambda: dissection.count_depth(resnet.DigitResNet(20)),
-    ),
-    computed(
-        "8 plain layers take a learning rate of a tenth, {} a few "
-        "thousandths, {} a few millionths",
-        lambda: tuple(dissection.count_depth(resnet.DigitResNet(d)) for d in (20, 44)),
-    ),
-    computed(
-        "We take the plain network of {} layers, since the one of {} has "
-        "learnt too little to lose. One of nine units is more than one of "
-        "{}; in the exercises both have {} layers",
-        lambda: (
-            lambda a, b: (
-                dissection.count_depth(a),
-                dissection.count_depth(b),
-                len(dissection.units_of(b)),
-                dissection.count_depth(a),
-            )
-        )(resnet.DigitResNet(20), resnet.DigitResNet(44)),
-    ),
-    cited(
-        "along much shorter ones, of 10 to 34 layers in a network of 110",
-        "veit2016",
-    ),
     cited(
         "In the network of 2015 it is not so",
         "he2016",
@@ -202,10 +103,6 @@ FACTS = [
     computed(
         "with $T={}$ everywhere, ${}^{{{}}}$, half a per cent",
         lambda: ((0.1, 1 - 0.1, 50)),
-    ),
-    computed(
-        "networks of {} layers before training",
-        lambda: dissection.count_depth(resnet.DigitResNet(44)),
     ),
     computed(
         "with {}, {} and {} maps instead of {}, {} and {}, on digits averaged to {}×{}",
@@ -225,99 +122,51 @@ FACTS = [
         r"should be near $\ln {}$",
         lambda: resnet.DigitResNet(8).fc.out_features,
     ),
-    computed(
-        "Then **train**: 8, {} and {} plain layers, and {} with",
-        lambda: (
-            (
-                dissection.count_depth(resnet.DigitResNet(20)),
-                dissection.count_depth(resnet.DigitResNet(44)),
-                44,
-            )
-        ),
-    ),
-    cited(
-        "with a network of 110 layers",
-        "veit2016",
-    ),
-    computed(
-        "Around the plain network of {} layers lies the same smooth valley "
-        "as around the residual network of {}. (Yet shortcuts more than "
-        "halve the training error at {} layers, too. The picture does not "
-        "show it.) The plain network of {} layers",
-        lambda: (
-            lambda r: (
-                20,
-                44,
-                next(
-                    20
-                    for p, q in [
-                        [
-                            np.mean(records.finals(r, k + "-20", "train_accuracy"))
-                            for k in ("plain", "residual")
-                        ]
-                    ]
-                    if 1 - q < (1 - p) / 2
-                ),
-                44,
-            )
-        )(records.load_record("resnet-digits")),
-    ),
-    cited(
-        "plain networks of 56 and 110 layers; of 20 layers it, too",
-        "li2018",
-    ),
-    computed(
-        "own case, networks of {} and {} layers on CIFAR-10",
-        lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
-    ),
-    computed(
-        "It takes {} epochs, the photographs",
-        lambda: (
-            experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"].epochs
-        ),
-    ),
-    computed(
-        "the paper's recipe of {} epochs",
-        lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
-    ),
-    cited(
-        "test errors with it are 8.75 % for 20 layers with shortcuts and 6.97 % for 56",
-        "he2016",
-    ),
-    computed(
-        "on the same {} training images",
-        lambda: PROBED,
-    ),
-    computed(
-        "after the last, for {} layers",
-        lambda: dissection.count_depth(resnet.CifarResNet(56)),
-    ),
-    computed(
-        r"A bottleneck of 1×1, 3×3 and 1×1 has {:,} weights for {} maps, "
-        r"where two 3×3 have {:,}. ResNet-50: $1 + 3\cdot {} + 1$ layers, "
-        r"{:,} parameters, {:.2f} billion MACs",
-        lambda: (
-            (
-                256 * 64 + 9 * 64 * 64 + 64 * 256,
-                256,
-                2 * 9 * 256 * 256,
-                sum(zoo.ARCHITECTURES["resnet50"][2]),
-                counting.count_parameters(zoo.build("resnet50")),
-                counting.count_macs(zoo.build("resnet50"), (3, 224, 224)) / 1e9,
-            )
-        ),
-    ),
     cited(
         "The [paper of 2015]",
         "he2016",
     ),
     computed(
+        "was chosen, out of three, on {:,} photographs held out",
+        lambda: experiments.EXPERIMENTS["networks-choice"].validation,
+    ),
+    computed(
+        "the errors do not decide: {:,} and {:,} of {:,} for GoogLeNet, "
+        "{:,} and {:,} for ResNet-20",
+        lambda: (
+            lambda r: (
+                *records.finals(r, "GoogLeNet"),
+                r["data"]["test"],
+                *records.finals(r, "ResNet-20"),
+            )
+        )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "when you add layers: {} make {:.1f} % errors",
+        lambda: (
+            (
+                dissection.count_depth(resnet.CifarResNet(56)),
+                100
+                - 100
+                * records.finals(
+                    records.load_record("resnet-cifar10-quick"),
+                    "residual-56",
+                    "test_accuracy",
+                )[0],
+            )
+        ),
+    ),
+    computed(
+        "the difference is {} plus signs",
+        lambda: len(dissection.units_of(resnet.CifarResNet(56))),
+    ),
+    computed(
         "The plain network of {} layers ends with {:.1f} % of its training "
-        "photographs wrong, the one of {} layers with {:.1f} %: "
-        "degradation. With shortcuts it is the other way round, {:.1f} % "
-        "with {} layers and {:.1f} % with {}, and the deeper network was "
-        "below {:.1f} % after {} epochs. On the test photographs {} layers "
-        "make {:.1f} % errors without shortcuts and {:.1f} % with them.",
+        "photographs wrong, the one of {} layers with {:.1f} %. With shortcuts it "
+        "is the other way round, {:.1f} % with {} layers and {:.1f} % with {}, "
+        "and the deeper network was below {:.1f} % after {} epochs. On the test "
+        "photographs {} layers make {:.1f} % errors without shortcuts and {:.1f} "
+        "% with them.",
         lambda: (
             lambda e: (
                 56,
@@ -352,47 +201,214 @@ FACTS = [
             }
         ),
     ),
+    cited(
+        "of the year before: 3.57 % top-5 errors with six networks together",
+        "he2016",
+    ),
+    cited("(GoogLeNet: 6.67 % with seven)", "szegedy2014"),
+    cited("4.49 % with one, on the validation images", "he2016"),
     computed(
-        "was chosen, out of three, on {:,} photographs held out",
-        lambda: experiments.EXPERIMENTS["networks-choice"].validation,
+        "two plain networks, of {} and of {} layers",
+        lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
     ),
     computed(
-        "the errors do not decide: {:,} and {:,} of {:,} for GoogLeNet, "
-        "{:,} and {:,} for ResNet-20",
-        lambda: (
-            lambda r: (
-                *records.finals(r, "GoogLeNet"),
-                r["data"]["test"],
-                *records.finals(r, "ResNet-20"),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "when you add layers: {} make {:.1f} % errors",
-        lambda: (
-            (
-                dissection.count_depth(resnet.CifarResNet(56)),
-                100
-                - 100
-                * records.finals(
-                    records.load_record("resnet-cifar10-quick"),
-                    "residual-56",
-                    "test_accuracy",
-                )[0],
-            )
+        "They learnt CIFAR-10 for {} epochs ({:,} steps",
+        lambda: (lambda r: (r.epochs, r.epochs * -(-50_000 // r.batch_size)))(
+            experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"]
         ),
     ),
     computed(
-        "ResNet-20 make {:.0f}, {:.0f}, {:.0f} and {:.0f} % errors on CIFAR-10",
+        "five seeds each: {:,} digits of {}×{} pixels, and a small budget, four epochs "
+        "or {} steps",
         lambda: (
-            lambda r: tuple(
-                100 - 100 * np.mean(records.finals(r, v, "test_accuracy"))
-                for v in ("LeNet-5", "AlexNet", "GoogLeNet", "ResNet-20")
+            lambda r, e: (
+                r["data"]["train"],
+                28 // 2,
+                28 // 2,
+                e.epochs * -(-r["data"]["train"] // e.batch_size),
             )
-        )(records.load_record("networks-cifar10")),
+        )(
+            records.load_record("resnet-digits"),
+            experiments.EXPERIMENTS["resnet-digits"].variants["plain-56"],
+        ),
     ),
     computed(
-        "the difference is {} plus signs",
-        lambda: len(dissection.units_of(resnet.CifarResNet(56))),
+        "and you have {} layers that make as few errors",
+        lambda: dissection.count_depth(resnet.DigitResNet(20 + 2 * 6, False)),
+    ),
+    computed(
+        "(`resnet-shortcuts`): test errors of {:,}",
+        lambda: records.load_record("resnet-shortcuts")["data"]["test"],
+    ),
+    cited(
+        "top-1 errors of 25.03 % with A, 24.52 with B and 24.19 with C, for 34 layers",
+        "he2016",
+    ),
+    computed("what it costs in {} steps", lambda: 4 * -(-4000 // 64)),
+    computed(
+        "two 3×3 convolutions of {} maps, {:,}.",
+        lambda: (64, 2 * 9 * 64 * 64),
+    ),
+    computed(
+        r"$1 + 3\,(3+4+6+3) + 1 = {}$",
+        lambda: 1 + 3 * sum(zoo.ARCHITECTURES["resnet50"][2]) + 1,
+    ),
+    computed(
+        "We count {:.3f}. Many programs print {:.2f}, and",
+        lambda: tuple(
+            counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224)) / 1e9
+            for s in ("1x1", "3x3")
+        ),
+    ),
+    computed(
+        "does ResNet-50 have {:,}?",
+        lambda: counting.count_parameters(zoo.build("resnet50")),
+    ),
+    computed(
+        "with option B, {:,} classes",
+        lambda: zoo.build("resnet18").fc.out_features,
+    ),
+    computed(
+        "Options A and C at {} layers",
+        lambda: dissection.count_depth(zoo.build("resnet34")),
+    ),
+    computed(
+        "VGG's fully connected layers hold {:.0f} million of its {:.0f} million.",
+        lambda: (
+            lambda net: (
+                counting.count_parameters(net.classifier) / 1e6,
+                counting.count_parameters(net) / 1e6,
+            )
+        )(zoo.vgg19()),
+    ),
+    computed(
+        "without arcs and projections, and has {:,} parameters, like ResNet-34 with "
+        "option A",
+        lambda: (lambda a, b: a if a == b else None)(
+            counting.count_parameters(zoo.plain34()),
+            counting.count_parameters(zoo.build("resnet34", shortcut="A")),
+        ),
+    ),
+    computed(
+        "fetches published weights, {:.0f} MB, and checks",
+        lambda: 4 * counting.count_parameters(zoo.build("resnet50")) / 1e6,
+    ),
+    computed(
+        "its bias begins at −2, so that it starts nearly closed, at {:.2f}.",
+        lambda: 1 / (1 + np.exp(2)),
+    ),
+    computed(
+        "Networks of {} layers before training",
+        lambda: dissection.count_depth(resnet.DigitResNet(44)),
+    ),
+    computed(
+        r"a mean of $1/\sqrt{{2\pi}}={:.2f}$",
+        lambda: 1 / np.sqrt(2 * np.pi),
+    ),
+    computed(
+        r"the root of ${} - {:.2f}^2 = {:.2f}$",
+        lambda: (0.5, 1 / np.sqrt(2 * np.pi), 0.5 - 1 / (2 * np.pi)),
+    ),
+    computed(
+        "normalisation divides it by {:.2f}: ${}/{:.2f} = {:.2f}$, in length "
+        "{:.2f} for",
+        lambda: (lambda v: (v, 0.5, v, 0.5 / v, np.sqrt(0.5 / v)))(
+            0.5 - 1 / (2 * np.pi)
+        ),
+    ),
+    computed("a mean square of ${}$", lambda: 0.5),
+    computed("weights make it ${}/{}$", lambda: (0.5, 0.5)),
+    computed("our first stage has {:.1f} as well", growth_in_the_first_stage),
+    computed(
+        "A plain network of {} layers, which section 10.1",
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
+    ),
+    computed(
+        "that of {} layers included",
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
+    ),
+    computed("of the first point, a promised fall of {}", lambda: 0.025),
+    computed(
+        "We train with up to {}",
+        lambda: (
+            experiments.EXPERIMENTS["resnet-digits"].variants["plain-56"].learning_rate
+        ),
+    ),
+    computed("grows by about {:.1f} a layer", growth_in_the_first_stage),
+    computed(
+        "The plain network of {} layers breaks its promise",
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
+    ),
+    computed(
+        "{:,} digits, two epochs, {} steps. At that, {} layers are deep",
+        lambda: (3000, 2 * -(-3000 // 64), 32),
+    ),
+    computed(
+        "In {} steps the means stay near {:.2f}",
+        lambda: (2 * -(-3000 // 64), 1 / (1 + np.exp(2))),
+    ),
+    computed(
+        "here are the {} plain layers that section 10.1 has promised: those of the "
+        "trained network of {}",
+        lambda: (20 + 2 * 6, 20),
+    ),
+    computed(
+        "the two networks of {} layers, nine units, and the residual one of {}",
+        lambda: (lambda a, b: (20, 32) if (a, b) == (9, 15) else None)(
+            *(len(dissection.units_of(resnet.DigitResNet(d))) for d in (20, 32))
+        ),
+    ),
+    cited("did this first, with 110 layers", "veit2016"),
+    cited("along short ones, of 10 to 34 layers in a network of 110", "veit2016"),
+    cited("A 3×3 in 32 groups", "xie2017"),
+    computed(
+        r"$$\underbrace{{{}\cdot {}}}_{{1\times 1}} + \underbrace{{9\cdot {}\cdot "
+        r"{}\,/\,{}}}_{{3\times 3,\ {}\ \text{{groups}}}} + "
+        r"\underbrace{{{}\cdot {}}}_{{1\times 1}} = {:,}.",
+        lambda: (
+            *(256, 128, 128, 128, 32, 32, 128, 256),
+            sum(
+                p.numel()
+                for p in plus_sign.ResNeXtUnit(256, 256).parameters()
+                if p.ndim == 4
+            ),
+        ),
+    ),
+    cited("2.25 % top-5 errors in the last contest, 2017", "hu2018"),
+    computed(
+        r"contributes {} maps, so that six units make ${} + 6\cdot {} = {}$ of {}.",
+        lambda: (32, 64, 32, 64 + 6 * 32, 64),
+    ),
+    cited("as in the unit of 2015", "he2016"),
+    computed(
+        "Here are the networks of {} and {} layers of section 10.1",
+        lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
+    ),
+    computed(
+        "--quick`, {} epochs, photographs",
+        lambda: (
+            experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"].epochs
+        ),
+    ),
+    computed(
+        "The paper's recipe of {} epochs",
+        lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
+    ),
+    cited(
+        "test errors are 8.75 % for 20 layers with shortcuts and 6.97 % for 56",
+        "he2016",
+    ),
+    computed(
+        "on the same {} training images. Here are {} layers",
+        lambda: (PROBED, dissection.count_depth(resnet.CifarResNet(56))),
+    ),
+    computed(
+        r"ResNet-50, of bottlenecks: $1 + 3\cdot {} + 1$ layers, {:,} parameters, "
+        "{:.2f} billion MACs",
+        lambda: (
+            sum(zoo.ARCHITECTURES["resnet50"][2]),
+            counting.count_parameters(zoo.build("resnet50")),
+            counting.count_macs(zoo.build("resnet50"), (3, 224, 224)) / 1e9,
+        ),
     ),
 ]

@@ -8,6 +8,9 @@ from utils import plotting
 LOOKS = {
     "plain": {"color": plotting.COLORS["orange"], "marker": "s"},
     "residual": {"color": plotting.COLORS["blue"], "marker": "o"},
+    "highway": {"color": plotting.COLORS["green"], "marker": "^"},
+    "no norm, He": {"color": plotting.COLORS["green"], "marker": "^"},
+    "no norm, default": {"color": plotting.MUTED, "marker": "v"},
 }
 
 
@@ -136,7 +139,7 @@ def gradient_lengths(norms: dict):
     Args:
         norms: (kind, seed) -> one length for each unit.
     """
-    fig, ax = plt.subplots(figsize=(5.4, 2.9))
+    fig, ax = plt.subplots(figsize=(5.4, 3.2))
     for (kind, seed), line in norms.items():
         label = kind if seed == 0 else None
         ax.plot(range(1, len(line) + 1), line, ms=3, lw=1, label=label, **LOOKS[kind])
@@ -147,30 +150,38 @@ def gradient_lengths(norms: dict):
     return fig
 
 
-def promises(promised, kept: dict, rates: dict):
-    """The fall of the loss that came, and the learning rate of the first point.
+def promises(promised, kept: dict):
+    """The fall of the loss that came against the one that the gradient promised.
 
     Args:
         promised: falls that the gradient promises.
         kept: (kind, depth, seed) -> falls that came.
-        rates: (kind, depth, seed) -> learning rate.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.9), width_ratios=[1.4, 1])
-    axes[0].plot(promised, promised, color=plotting.MUTED, lw=1, label="promised")
+    fig, ax = plt.subplots(figsize=(5, 2.9))
+    ax.plot(promised, promised, color=plotting.MUTED, lw=1, label="promised")
     deepest = max(depth for _, depth, _ in kept)
     for (kind, depth, seed), line in kept.items():
         look = LOOKS[kind] | {"ms": 3, "lw": 1, "ls": "-" if depth == deepest else "--"}
         label = f"{kind}, {depth}" if seed == 0 else None
-        axes[0].plot(promised, line, label=label, **look)
-    axes[0].set(xlabel="fall of the loss that the gradient promises")
-    axes[0].set_ylabel("fall that comes")
-    axes[0].legend()
+        ax.plot(promised, line, label=label, **look)
+    ax.set(xlabel="fall of the loss that the gradient promises")
+    ax.set_ylabel("fall that comes")
+    ax.legend()
+    return fig
+
+
+def first_rates(rates: dict):
+    """The learning rate of the first point by depth: (kind, depth, seed) -> rate."""
+    fig, ax = plt.subplots(figsize=(4.4, 2.6))
     depths, seeds = (sorted({key[k] for key in rates}) for k in (1, 2))
-    for kind, look in LOOKS.items():
-        line = [[rates[kind, depth, seed] for seed in seeds] for depth in depths]
-        axes[1].plot(depths, line, ms=4, lw=1, **look)
-    axes[1].set(yscale="log", xlabel="layers", xticks=depths)
-    axes[1].set_ylabel("learning rate of the first point")
+    for kind in dict.fromkeys(key[0] for key in rates):
+        line = np.array([[rates[kind, d, seed] for seed in seeds] for d in depths])
+        for k, values in enumerate(line.T):
+            label = None if k else kind
+            ax.plot(depths, values, ms=4, lw=1, label=label, **LOOKS[kind])
+    ax.set(yscale="log", xlabel="layers", xticks=depths)
+    ax.set_ylabel("learning rate")
+    ax.legend()
     return fig
 
 
@@ -178,7 +189,7 @@ def training_errors(histories: dict):
     """Errors by epoch, on the training digits and on new ones.
 
     Args:
-        histories: "plain, 8" and so on -> a `History` of `fit`.
+        histories: "plain, 20" and so on -> a `History` of `fit`.
     """
     fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
     deepest = max(int(name.split(", ")[1]) for name in histories)
@@ -196,6 +207,24 @@ def training_errors(histories: dict):
     return fig
 
 
+def gates(values, start: float):
+    """The mean of the gates of each unit, with the range that eight tenths are in.
+
+    Args:
+        values: one array a unit, of numbers from 0 to 1.
+        start: where the gates began.
+    """
+    fig, ax = plt.subplots(figsize=(5, 2.6))
+    units = np.arange(1, len(values) + 1)
+    low, high = np.transpose([np.quantile(v, [0.1, 0.9]) for v in values])
+    ax.vlines(units, low, high, color=LOOKS["highway"]["color"], lw=5, alpha=0.35)
+    ax.plot(units, [v.mean() for v in values], ls="", **LOOKS["highway"])
+    ax.axhline(start, color=plotting.INK, lw=1, ls=":")
+    ax.set(xlabel="unit, from the image to the answer", ylabel="gate T")
+    ax.set(ylim=(0, 1), xticks=units)
+    return fig
+
+
 def dropped_units(errors: dict, whole: dict):
     """Error of a net when one unit is missing, a bar for each.
 
@@ -203,8 +232,9 @@ def dropped_units(errors: dict, whole: dict):
         errors: "plain, 20" and so on -> {name of the unit: error in percent}.
         whole: the same names -> error of the whole net.
     """
+    widths = [len(bars) + 3 for bars in errors.values()]
     fig, axes = plt.subplots(
-        1, len(errors), figsize=(6.4, 2.9), sharey=True, width_ratios=[1, 2.4]
+        1, len(errors), figsize=(6.8, 2.9), sharey=True, width_ratios=widths
     )
     for ax, (name, bars) in zip(axes, errors.items(), strict=True):
         color = LOOKS[name.split(", ")[0]]["color"]
@@ -212,7 +242,7 @@ def dropped_units(errors: dict, whole: dict):
         ax.axhline(whole[name], color=plotting.INK, lw=1, ls=":")
         names = [unit.removeprefix("layer") for unit in bars]
         ax.set_xticks(range(len(bars)), names, rotation=90, fontsize=7)
-        ax.set(title=f"{name} layers", xlabel="dropped unit")
+        ax.set(title=name, xlabel="dropped unit")
     axes[0].set(ylabel="error on new digits, %", ylim=(0, 100))
     return fig
 
@@ -233,23 +263,6 @@ def shares_and_drops(shares, many):
     axes[1].plot(counts, np.mean(many, axis=1), c=plotting.PALETTE[0])
     axes[1].set(xlabel="units dropped", ylabel="error on new digits, %")
     axes[1].set(ylim=(0, 100), xticks=counts)
-    return fig
-
-
-def loss_slices(walk, slices: dict):
-    """The loss along random directions, a panel for each net.
-
-    Args:
-        walk: steps.
-        slices: "plain, 20" and so on -> losses along two directions.
-    """
-    fig, axes = plt.subplots(1, len(slices), figsize=(6.4, 2.6), sharey=True)
-    for ax, (name, lines) in zip(axes, slices.items(), strict=True):
-        color = LOOKS[name.split(", ")[0]]["color"]
-        for line, style in zip(lines, ("-", "--"), strict=True):
-            ax.plot(walk, line, ls=style, color=color)
-        ax.set(title=name, xlabel="step")
-    axes[0].set(ylabel="loss", ylim=(0, 5))
     return fig
 
 

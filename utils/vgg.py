@@ -49,9 +49,12 @@ def nin(num_classes=10):
     """(N, 3, 32, 32) -> logits: 966,986 parameters, the network for CIFAR-10."""
     return nn.Sequential(
         *nin_block(3, (192, 160, 96), 5),
-        *(nn.MaxPool2d(3, stride=2, ceil_mode=True), nn.Dropout()),  # (N, 96, 16, 16)
+        nn.MaxPool2d(3, stride=2, ceil_mode=True),  # (N, 96, 16, 16)
+        nn.Dropout(),
         *nin_block(96, (192, 192, 192), 5),
-        *(nn.AvgPool2d(3, stride=2, ceil_mode=True), nn.Dropout()),  # (N, 192, 8, 8)
+        nn.AvgPool2d(3, stride=2, ceil_mode=True),  # (N, 192, 8, 8)
+        nn.Dropout(),
         *nin_block(192, (192, 192, num_classes), 3),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),  # the mean of a map is its logit
+        nn.AdaptiveAvgPool2d(1),  # the mean of a map is its logit
+        nn.Flatten(),
     )

@@ -18,7 +18,9 @@ from torch import nn
 
 from utils import zoo
 from utils.alexnet import AlexNet, SmallAlexNet
-from utils.inception import GoogLeNet
+from utils.inception import GoogLeNet, five_by_five
+from utils.inception_resnet import inception_resnet_v2
+from utils.inception_v4 import inception_v4
 from utils.lenet import LeNet5
 from utils.resnet import (
     Bottleneck,
@@ -30,6 +32,7 @@ from utils.resnet import (
     stage,
 )
 from utils.small_googlenet import SmallGoogLeNet
+from utils.vgg import nin
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,7 +76,14 @@ NETWORKS = {
     ),
     "LeNet5": ([LeNet5], (1, 28, 28)),
     "SmallAlexNet": ([SmallAlexNet], (3, 32, 32)),
-    "SmallGoogLeNet": ([lambda: SmallGoogLeNet(aux_classifiers=False)], (3, 32, 32)),
+    "SmallGoogLeNet": (
+        [
+            lambda: SmallGoogLeNet(aux_classifiers=False),
+            lambda: SmallGoogLeNet(aux_classifiers=False, batch_norm=False),
+            lambda: SmallGoogLeNet(aux_classifiers=False, window=five_by_five),
+        ],
+        (3, 32, 32),
+    ),
 }
 # Too large to run here: their layers are looked at.
 LARGE = [
@@ -83,6 +93,9 @@ LARGE = [
     zoo.vgg19,
     AlexNet,
     GoogLeNet,
+    inception_v4,
+    inception_resnet_v2,
+    nin,
 ]
 
 

@@ -118,6 +118,8 @@ def course_imports(source: str) -> set[str]:
 # A second module of a chapter counts as its first.
 BELONGS_TO = {
     "inception_blocks": "inception",
+    "inception_resnet": "inception",
+    "inception_v4": "inception",
     "normalization": "generalization",
     "numpy_cnn": "pooling",
     "optimizers": "generalization",
@@ -125,6 +127,7 @@ BELONGS_TO = {
     "plus_sign": "resnet",
     "small_googlenet": "inception",
     "towers": "alexnet",
+    "vgg": "inception",
 }
 # What stands above the chapters' modules, each floor above those before it.
 UPPER_FLOORS = ["dissection", "zoo", "figures", "explorers", "experiments"]

@@ -19,7 +19,9 @@ from torch import nn
 from utils import zoo
 from utils.alexnet import GAINS, AlexNet, SmallAlexNet, begin_scaled
 from utils.experiments.alexnet import FourLayers
-from utils.inception import GoogLeNet
+from utils.inception import GoogLeNet, five_by_five
+from utils.inception_resnet import inception_resnet_v2
+from utils.inception_v4 import inception_v4
 from utils.lenet import LeNet5
 from utils.resnet import (
     Bottleneck,
@@ -31,6 +33,7 @@ from utils.resnet import (
     stage,
 )
 from utils.small_googlenet import SmallGoogLeNet
+from utils.vgg import nin
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,7 +92,14 @@ NETWORKS = {
     "SmallAlexNet": ([lambda: small_alexnet(3)], (3, 32, 32)),
     "SmallAlexNet, grey": ([lambda: small_alexnet(1)], (1, 28, 28)),
     "FourLayers": ([lambda: FourLayers(nn.Tanh)], (3, 32, 32)),
-    "SmallGoogLeNet": ([lambda: SmallGoogLeNet(aux_classifiers=False)], (3, 32, 32)),
+    "SmallGoogLeNet": (
+        [
+            lambda: SmallGoogLeNet(aux_classifiers=False),
+            lambda: SmallGoogLeNet(aux_classifiers=False, batch_norm=False),
+            lambda: SmallGoogLeNet(aux_classifiers=False, window=five_by_five),
+        ],
+        (3, 32, 32),
+    ),
 }
 # Too large to run here: their layers are looked at.
 LARGE = [
@@ -99,6 +109,9 @@ LARGE = [
     zoo.vgg19,
     AlexNet,
     GoogLeNet,
+    inception_v4,
+    inception_resnet_v2,
+    nin,
 ]
 
 

@@ -2,7 +2,7 @@
 
 `GoogLeNet` is the network of 2014 as published, 6,998,552 parameters and 13,378,280
 with the two auxiliary classifiers that are there in training only. A small one is in
-utils/small_googlenet.py, the blocks of later papers in utils/inception_blocks.py.
+utils/small_googlenet.py, those of 2016 in inception_v4.py and inception_resnet.py.
 
 Source: C. Szegedy and others, "Going deeper with convolutions" (v1, 2014),
 arXiv:1409.4842.

@@ -11,6 +11,7 @@ from torch import nn
 from utils.checking import checked_choice
 from utils.data import DataError, RemoteFile, published
 from utils.resnet import Bottleneck, PlainUnit, ResidualUnit, ResNet
+from utils.vgg import VGG19, vgg
 
 # Name -> unit, channels of the first stage, units in each of the four stages.
 ARCHITECTURES = {
@@ -90,23 +91,6 @@ def vgg19(num_classes: int = 1000) -> nn.Sequential:
     """VGG-19: (N, 3, 224, 224) -> (N, num_classes), 143,667,240 parameters.
 
     The deep net that ResNet's authors set out from: 16 convolutions, and three fully
-    connected layers. Source: K. Simonyan and A. Zisserman, arXiv:1409.1556,
-    configuration E.
+    connected layers.
     """
-    features, inputs = nn.Sequential(), 3
-    for channels, count in ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4)):
-        for _ in range(count):
-            features.append(nn.Conv2d(inputs, channels, 3, padding=1))
-            features.append(nn.ReLU())
-            inputs = channels
-        features.append(nn.MaxPool2d(2))  # 112, 56, 28, 14, 7
-    classifier = nn.Sequential(
-        *(nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout()),
-        *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout()),
-        nn.Linear(4096, num_classes),
-    )
-    net = nn.Sequential()
-    net.add_module("features", features)
-    net.add_module("flatten", nn.Flatten())
-    net.add_module("classifier", classifier)
-    return net
+    return vgg(VGG19, num_classes)

@@ -2,10 +2,15 @@
 
 import math
 
+import torch
+from torch import nn
+
 from book.facts import cited, computed
-from utils import counting, inception, records, small_googlenet
-from utils.experiments import runner
+from utils import counting, inception, records, small_googlenet, vgg, zoo
+from utils.alexnet import AlexNet
 from utils.inception_blocks import NaiveInceptionBlock
+from utils.inception_resnet import Residual, inception_resnet_v2
+from utils.inception_v4 import Join, inception_v4
 
 BLOCK = inception.InceptionBlock(192, *inception.MODULES["3a"])
 NAIVE = NaiveInceptionBlock(192, 64, 128, 32)
@@ -15,11 +20,137 @@ FIVES = small_googlenet.SmallGoogLeNet(
 )
 
 
+def depth(part) -> int:
+    """Layers with weights on the longest way through convolutions that branch."""
+    if isinstance(part, nn.Conv2d | nn.Linear):
+        return 1
+    lengths = [depth(child) for child in part.children()]
+    if isinstance(part, Join):
+        return max(depth(branch) for branch in part.branches)
+    if isinstance(part, Residual):
+        return depth(part.join) + 1
+    return sum(lengths)
+
+
+def size(build, side=224):
+    """A large network's layers, million parameters and billion MACs."""
+    with torch.device("meta"):
+        net = build()
+    work = counting.count_macs(net, (3, side, side)) / 1e9
+    return depth(net), counting.count_parameters(net) / 1e6, work
+
+
+def googlenet():
+    return inception.GoogLeNet(aux_classifiers=False)
+
+
+def stem_gradients():
+    """Of the recorded runs with heads and without, after each epoch."""
+    record = records.load_record("inception-cifar10")
+    names = "heads", "no heads"
+    return [records.curves(record, v, "stem_gradient")[0] for v in names]
+
+
 def macs(net):
     return counting.count_macs(net, (3, 32, 32))
 
 
 FACTS = [
+    computed(
+        "halve the side five times, from {} to {}, and the maps double from {} to {}",
+        lambda: (224, 224 // 2**5, vgg.VGG19[0][0], vgg.VGG19[-1][0]),
+    ),
+    computed(
+        "It also had {:.0f} times AlexNet's work",
+        lambda: size(zoo.vgg19)[2] / size(AlexNet)[2],
+    ),
+    computed(
+        r"Let a 1×1 convolution mix {} maps into {}. Put it in front of the large "
+        r"window, and the window has {} maps to span instead of {}: "
+        r"$$\underbrace{{{}\,({}+1)}}",
+        lambda: (192, inception.MODULES["3a"][2][0], 16, 192, 16, 192),
+    ),
+    computed(
+        r"mean of each of the {:,} last maps, and one fully connected layer of {:,} "
+        r"parameters reads these means. On the maps themselves it would have had "
+        r"$7\cdot 7\cdot {}\cdot {}$ weights",
+        lambda: (1024, 1025 * 1000, 1024, 1000),
+    ),
+    computed(
+        r"the 1×1 leaves {} maps, and a fully connected layer to {:,} units reads all "
+        r"$4\cdot 4\cdot {}$ numbers: two million weights there, and a million more to "
+        r"{:,} classes",
+        lambda: (
+            lambda head: (
+                head.reduce[0].out_channels,
+                head.hidden.out_features,
+                head.hidden.in_features // 16,
+                head.output.out_features,
+            )
+        )(inception.AuxiliaryClassifier(512, 14, 1000)),
+    ),
+    cited("a factor $s$ of 0.1 to 0.3, without which", "szegedy2016"),
+    cited("one image of 224×224, from v3 on 299×299, ResNet again 224×224", "he2016"),
+    computed(
+        "#krizhevsky2012) | {} | {:.1f} | {:.2f} |",
+        lambda: size(AlexNet),
+    ),
+    cited("| 18.2 % | 15.3 %, of seven |", "krizhevsky2012"),
+    computed("#simonyan2014) | {} | {:.1f} | {:.1f} |", lambda: size(zoo.vgg19)),
+    cited("| 7.0 % | 7.3 %, of seven |", "simonyan2014"),
+    cited("VGG's 7.0 % was reached after the contest", "simonyan2014"),
+    computed(
+        "#szegedy2014) | {} | {:.1f} | {:.2f} |",
+        lambda: (1 + 2 + 2 * len(inception.MODULES) + 1, *size(googlenet)[1:]),
+    ),
+    cited("| 7.9 % | 6.67 %, of seven |", "szegedy2014"),
+    cited("| 42 | under 25 | 5 | 4.2 % | 3.58 %, of four |", "szegedy2015"),
+    computed(
+        "#he2016) | {} | {:.1f} | {:.1f} |",
+        lambda: (152, *size(lambda: zoo.build("resnet152"))[1:]),
+    ),
+    cited("| 4.49 % | 3.57 %, of six |", "he2016"),
+    computed(
+        "[Inception-v4](../book/references.md#szegedy2016) | {} | {:.1f} | {:.1f} |",
+        lambda: size(inception_v4, 299),
+    ),
+    cited("| 3.8 % | | | 2016 |", "szegedy2016"),
+    computed(
+        "[Inception-ResNet-v2](../book/references.md#szegedy2016) | {} | {:.1f} | "
+        "{:.1f} |",
+        lambda: size(inception_resnet_v2, 299),
+    ),
+    cited("| 3.7 % | 3.08 %, three and a v4 |", "szegedy2016"),
+    cited("| | | | | 2.25 %, of several |", "hu2018"),
+    *(
+        cited(f"| {year} | [{name}]", key)
+        for year, name, key in (
+            (2012, "AlexNet", "krizhevsky2012"),
+            (2014, "VGG-19", "simonyan2014"),
+            (2014, "GoogLeNet", "szegedy2014"),
+            (2015, "Inception-v3", "szegedy2015"),
+            (2015, "ResNet-152", "he2016"),
+            (2016, "Inception-v4", "szegedy2016"),
+            (2016, "Inception-ResNet-v2", "szegedy2016"),
+            (2017, "SENet", "hu2018"),
+        )
+    ),
+    cited("up to 2016, VGG apart", "szegedy2016"),
+    cited("what the contest's errors were until 2017", "hu2018"),
+    cited("and the contest until 2017", "hu2018"),
+    cited("in the contest of 2014 VGG came second", "simonyan2014"),
+    cited("VGG was built of such stacks in 2014", "simonyan2014"),
+    cited("15.3 % in 2012", "krizhevsky2012"),
+    cited("6.67 % in 2014", "szegedy2014"),
+    cited("3.57 % in 2015", "he2016"),
+    cited("2.25 % in 2017", "hu2018"),
+    computed(
+        "it wanders through the same range, between {:.1f} and {:.1f}",
+        lambda: (
+            min(x.min() for x in stem_gradients()),
+            max(x.max() for x in stem_gradients()),
+        ),
+    ),
     cited(
         "In 2014 a network of 22 layers won the ImageNet contest",
         "szegedy2014",
@@ -81,12 +212,6 @@ FACTS = [
         ),
     ),
     computed(
-        r"it can **mix** {} maps into {}. Put it in front of the large "
-        r"window, and the window has {} maps to span instead of {}: "
-        r"$$\underbrace{{{}\,({}+1)}}",
-        lambda: ((192, inception.MODULES["3a"][2][0], 16, 192, 16, 192)),
-    ),
-    computed(
         r"\underbrace{{{}\,(5\cdot 5\cdot {}+1)}}_{{12,832}} = {:,}",
         lambda: (
             (
@@ -135,12 +260,6 @@ FACTS = [
             / 1e9
         ),
     ),
-    computed(
-        r"mean of each of the {:,} last maps (chapter 5), and one fully connected "
-        r"layer of {:,} parameters reads these means. A fully connected layer on the "
-        r"maps themselves would have had $7\cdot 7\cdot {}\cdot {}$ weights",
-        lambda: ((1024, 1025 * 1000, 1024, 1000)),
-    ),
     cited(
         "In 2014, 22 layers were new ground.",
         "szegedy2014",
@@ -183,18 +302,6 @@ FACTS = [
         "on maps of 12 to 20 pixels",
         "szegedy2015",
     ),
-    computed(
-        "It sees {}×{} pixels in its deepest branch",
-        lambda: ((7 + 6, 7 + 6)),
-    ),
-    cited(
-        "In 2016 came v4",
-        "szegedy2016",
-    ),
-    cited(
-        "A factor $s$ of 0.1 to 0.3 kept",
-        "szegedy2016",
-    ),
     cited(
         "a million images of 224×224, and a week",
         "szegedy2014",
@@ -224,10 +331,6 @@ FACTS = [
         ),
     ),
     computed(
-        "on the same {} training images",
-        lambda: runner.PROBED,
-    ),
-    computed(
         r"With heads the network makes {} errors, without them {}, and with "
         r"5×5 windows {:,}. A difference? Of a thousand errors, about "
         r"$\sqrt{{{}\cdot {}}}$, which is {:.0f}, more or fewer are luck, "
@@ -248,25 +351,6 @@ FACTS = [
                 [f(FIVES) / f(THREES) - 1 for f in (counting.count_parameters, macs)]
             ]
             if round(100 * a) == round(100 * b)
-        ),
-    ),
-    computed(
-        "After the first epoch it is {:.2f} with heads and {:.2f} without; "
-        "from then on all wander between {:.1f} and {:.1f}",
-        lambda: (
-            lambda a, b, c: (
-                a[0],
-                b[0],
-                min(x[1:].min() for x in (a, b, c)),
-                max(x[1:].max() for x in (a, b, c)),
-            )
-        )(
-            *[
-                records.curves(
-                    records.load_record("inception-cifar10"), v, "stem_gradient"
-                )[0]
-                for v in ("heads", "no heads", "no heads, 5×5")
-            ]
         ),
     ),
     computed(
@@ -314,18 +398,6 @@ FACTS = [
                 / 1e9,
             )
         ),
-    ),
-    cited(
-        "was built of such stacks in 2014",
-        "simonyan2014",
-    ),
-    cited(
-        "The paper does not pad there and comes from 35 to 17",
-        "szegedy2015",
-    ),
-    computed(
-        "ours pads, and comes to {}",
-        lambda: (35 + 2 * 1 - 3) // 2 + 1,
     ),
     computed(
         "with {} weights a pair of maps instead of {}",

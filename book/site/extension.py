@@ -136,7 +136,8 @@ def describe(doctree) -> str:
         whole = f"{whole} {sentence}".strip()
     if len(whole) >= 40:
         return whole
-    return text if len(text) <= 160 else text[:159].rsplit(" ", 1)[0].rstrip(",;:—–-") + "…"
+    cut = text[:159].rsplit(" ", 1)[0].rstrip(",;:—–-")
+    return text if len(text) <= 160 else f"{cut}…"
 
 
 # The kinds of words in code that the style sheet colours; the others need no element.

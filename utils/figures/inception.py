@@ -58,6 +58,42 @@ def _diagram(ax, branches, title):
     ax.set_axis_off()
 
 
+def googlenet(modules):
+    """GoogLeNet from the image to the answer, and where its two heads hang.
+
+    Args:
+        modules: name -> widths, as `MODULES`.
+    """
+    row, sides = [("stem", 192)], {"3": 28, "4": 14, "5": 7}
+    for name, (one, three, five, pool) in modules.items():
+        if name in ("4a", "5a"):
+            row.append(("pool", row[-1][1]))
+        row.append((name, one + three[1] + five[1] + pool))
+    row += [("mean", 1024), ("full", 1000)]
+    fig, ax = plt.subplots(figsize=(6.4, 1.9))
+    look = {"ha": "center", "va": "center"}
+    arrow = {"arrowstyle": "-|>", "color": plotting.MUTED, "lw": 0.8}
+    for k, (name, maps) in enumerate(row):
+        color = plotting.COLORS["blue" if name in modules else "orange"]
+        if name in ("pool", "mean"):
+            color = plotting.MUTED
+        box = {"boxstyle": "round,pad=0.25", "fc": plotting.PAPER, "ec": color}
+        ax.text(k, 0, name, bbox=box, fontsize=7, **look)
+        ax.text(k, 0.55, f"{maps:,}", fontsize=6.5, **look)
+        if k:
+            ax.annotate("", (k - 0.33, 0), (k - 0.67, 0), arrowprops=arrow)
+        if name in ("4a", "4d"):
+            ax.annotate("", (k, -0.75), (k, -0.25), arrowprops=arrow)
+            box = box | {"ec": plotting.COLORS["orange"]}
+            ax.text(k, -1, "head", bbox=box, fontsize=7, **look)
+    for stage, side in sides.items():
+        places = [k for k, (name, _) in enumerate(row) if name[0] == stage]
+        ax.text(np.mean(places), 1.1, f"{side}×{side}", fontsize=8, **look)
+    ax.set(xlim=(-0.6, len(row) - 0.4), ylim=(-1.4, 1.4))
+    ax.set_axis_off()
+    return fig
+
+
 def costs(table):
     """MACs and parameters of GoogLeNet's layers; blocks in another colour.
 
@@ -94,25 +130,6 @@ def pulls(pull):
     return fig
 
 
-def first_steps(runs):
-    """The gradient at the stem and the loss in the first steps of training.
-
-    Args:
-        runs: name -> (loss of each step, gradient every ten steps).
-    """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.7))
-    for k, (name, (losses, norms)) in enumerate(runs.items()):
-        look = {"color": plotting.PALETTE[k], "marker": plotting.MARKERS[k]}
-        steps = range(0, len(losses), 10)
-        axes[0].plot(steps, norms, label=name, ms=4, **look)
-        means = np.reshape(losses, (-1, 10)).mean(1)
-        axes[1].plot(np.array(steps) + 5, means, label=name, ms=4, **look)
-    axes[0].set(yscale="log", ylabel="gradient at the stem", xlabel="step")
-    axes[1].set(ylabel="loss of the network", xlabel="step", ylim=(0, 2.6))
-    axes[1].legend(loc="center right")
-    return fig
-
-
 def ways(counts):
     """The numbers (5, 5) of ways from each pixel to the output."""
     fig, ax = plt.subplots(figsize=(2.4, 2.4))
@@ -126,11 +143,12 @@ def contest(accuracies):
     Args:
         accuracies: name -> accuracies.
     """
-    fig, ax = plt.subplots(figsize=(4.8, 1.6))
+    fig, ax = plt.subplots(figsize=(4.8, 1.8))
     for k, values in enumerate(accuracies.values()):
         ax.plot(values, [-k] * len(values), plotting.MARKERS[k], ms=7)
-    ax.set_yticks([0, -1], list(accuracies))
-    ax.set(xlabel="share of 1,000 new digits right", ylim=(-1.5, 0.5))
+    ax.set_yticks([-k for k in range(len(accuracies))], list(accuracies))
+    ax.set(xlabel="share of 1,000 new digits right")
+    ax.set_ylim(0.5 - len(accuracies), 0.5)
     return fig
 
 
@@ -152,21 +170,6 @@ def ranks(kernels, best, kept):
         column[1].set_xlabel(f"{kept[name]:.0%} kept")
     axes[0, 0].set_ylabel("7×7")
     axes[1, 0].set_ylabel("7×1 · 1×7")
-    return fig
-
-
-def signal_sizes(sizes):
-    """The standard deviation of the maps, block by block.
-
-    Args:
-        sizes: scale -> standard deviations, that of the input first.
-    """
-    fig, ax = plt.subplots(figsize=(5, 2.6))
-    for k, (scale, line) in enumerate(sizes.items()):
-        ax.plot(line, label=f"$s = {scale:g}$", marker=plotting.MARKERS[k], ms=4)
-    ax.set(xlabel="blocks passed", ylabel="standard deviation", ylim=(0, None))
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend()
     return fig
 
 
@@ -204,24 +207,4 @@ def variance(shares, widths):
     ax.set(xlabel="directions kept", ylabel="share of the variance")
     ax.set(ylim=(0, 1.03))
     ax.legend()
-    return fig
-
-
-def recorded(accuracy, pull):
-    """Test accuracy and gradient at the stem by epoch, side by side.
-
-    Args:
-        accuracy, pull: variant -> (seeds, epochs).
-    """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.9))
-    for ax, curves in zip(axes, (accuracy, pull), strict=True):
-        for k, (variant, lines) in enumerate(curves.items()):
-            epochs = range(1, lines.shape[1] + 1)
-            look = {"color": plotting.PALETTE[k], "marker": plotting.MARKERS[k]}
-            ax.plot(epochs, lines.mean(0), ms=3, label=variant, **look)
-        ax.set_xlabel("epoch")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].set_ylabel("right on the test set")
-    axes[1].set(ylabel="gradient at the stem", ylim=(0, None))
-    axes[0].legend()
     return fig

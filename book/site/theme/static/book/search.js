@@ -25,7 +25,7 @@
     return /^\d/.test(title) ? 1.5 : 0.7;
   };
 
-  const index = new MiniSearch({
+  const index = new window.MiniSearch({
     fields: ["title", "chapter", "text"],
     tokenize: split,
     processTerm: (word) => (SMALL.has(word) ? null : singular(word)),
@@ -44,10 +44,12 @@
     return all.length ? all : index.search(words);
   }
 
+  const literally = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
   // The part of a text around the first place where most of the words stand.
   function excerpt(text, found) {
     const lower = text.toLowerCase();
-    const places = found.map((word) => lower.search(new RegExp(`(?<![\\p{L}])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}`, "u"))).filter((k) => k >= 0);
+    const places = found.map((word) => lower.search(new RegExp(`(?<!\\p{L})${literally(word)}`, "u"))).filter((k) => k >= 0);
     let start = places.length ? Math.max(0, Math.min(...places) - 70) : 0;
     if (start) start = text.indexOf(" ", start) + 1;
     const end = text.length > start + 230 ? text.lastIndexOf(" ", start + 230) : text.length;
@@ -56,7 +58,7 @@
 
   function marked(text, found) {
     const line = document.createElement("span");
-    const words = found.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((a, b) => b.length - a.length);
+    const words = found.map(literally).sort((a, b) => b.length - a.length);
     const parts = words.length ? text.split(new RegExp(`(?<![\\p{L}])((?:${words.join("|")})[\\p{L}-]*)`, "giu")) : [text];
     parts.forEach((part, k) => {
       if (k % 2 === 0) { line.append(part); return; }
@@ -88,7 +90,7 @@
     }
   }
 
-  function link(words) {
+  function ask(words) {
     const to = document.createElement("a");
     to.href = `?q=${encodeURIComponent(words)}`;
     to.textContent = words;
@@ -109,6 +111,6 @@
   } else if (exact && known) {
     said.textContent = `${hits.length === 1 ? "One section" : `${hits.length} sections`} for “${query}”.`;
   } else {
-    said.append(`Nothing is spelt “${query}” here; these are near: `, link(Object.keys(hits[0].match).join(" ")));
+    said.append(`Nothing is spelt “${query}” here; these are near: `, ask(Object.keys(hits[0].match).join(" ")));
   }
 })();

@@ -1,15 +1,23 @@
-"""Transfer learning: what one task taught a network, used for another."""
+"""Transfer learning: what one task taught a network, used for another.
+
+A network is a body, which makes features of images, and a last layer, which judges
+them. The body can be kept as it is, trained further, or cut off earlier.
+"""
 
 import copy
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 from utils.data import Images
+from utils.lenet import as_input
+from utils.training import one_cycle, train_step
 
 
 def only(images, classes):
-    """The images of some classes, which are numbered anew: 0, 1, … in this order."""
+    """The `Images` of some classes, numbered anew: 0, 1, … in the order given."""
     kept = np.isin(images.y, classes)
     new = {label: k for k, label in enumerate(classes)}
     labels = np.array([new[label] for label in images.y[kept]])
@@ -17,44 +25,196 @@ def only(images, classes):
 
 
 def few(images, count, seed=0):
-    """So many of the images, drawn by the seed, of each class as many (or one less).
+    """So many `Images`, drawn by the seed, of each class equally many or one less.
 
-    With the same seed a larger draw contains the smaller one.
+    With the same seed a larger draw begins with the smaller one.
 
     Raises:
         ValueError: count is smaller than the number of classes, or larger than what
-            there is of each.
+            there is of all of them.
     """
     rng = np.random.default_rng(seed)
     classes = np.unique(images.y)
     piles = [rng.permutation(np.flatnonzero(images.y == k)) for k in classes]
-    most = len(piles) * min(map(len, piles))
-    if not len(piles) <= count <= most:
-        wanted = f"{len(piles)} (one of each class) to {most}"
+    height = min(map(len, piles))
+    if not len(piles) <= count <= len(piles) * height:
+        wanted = f"{len(piles)} (one of each class) to {len(piles) * height}"
         raise ValueError(f"count must be from {wanted}, got {count}")
-    piles = [pile[: most // len(piles)] for pile in piles]
-    rows = np.stack(piles, axis=1).ravel()[:count]  # in turn: 0, 1, 2, …, 0, 1, …
+    rows = np.stack([pile[:height] for pile in piles], axis=1)
+    rows = rows.ravel()[:count]  # one of each class in turn
     return Images(images.x[rows], images.y[rows])
 
 
+# ------------------------------------------------------------ body and last layer
+
+
 def head(model):
-    """The name of a network's last fully connected layer."""
-    return [n for n, m in model.named_modules() if isinstance(m, nn.Linear)][-1]
+    """The name of a network's last fully connected layer.
+
+    Raises:
+        ValueError: it has none.
+    """
+    layers = model.named_modules()
+    names = [name for name, m in layers if isinstance(m, nn.Linear)]
+    if not names:
+        raise ValueError("the network has no fully connected layer")
+    return names[-1]
 
 
 def with_head(model, layer):
-    """A copy of a network with another last layer."""
+    """A copy of a network with another last layer; nn.Identity() lays bare its body."""
     model = copy.deepcopy(model)
     model.set_submodule(head(model), layer)
     return model
 
 
+class Input(nn.Module):
+    """LeNet-5's preparation of pixels, as a layer."""
+
+    def forward(self, images):
+        return as_input(images)
+
+
+def up_to(lenet, depth):
+    """A LeNet-5 up to S2, S4, C5 or F6 (depth 1 to 4): (N, 1, 28, 28) -> (N, F).
+
+    F is 1,176, 400, 120 or 84; depth 0 gives the 1,024 prepared pixels. The layers are
+    the network's own, not copies.
+    """
+    f = lenet.activation
+    blocks = [
+        nn.Sequential(lenet.c1, f, lenet.s2),  # (N, 6, 14, 14)
+        nn.Sequential(lenet.c3, f, lenet.s4),  # (N, 16, 5, 5)
+        nn.Sequential(lenet.c5, f),  # (N, 120, 1, 1)
+        nn.Sequential(nn.Flatten(), lenet.f6, f),  # (N, 84)
+    ]
+    return nn.Sequential(Input(), *blocks[:depth], nn.Flatten()).eval()
+
+
+# ------------------------------------------------------------ features that stay
+
+
+def probe(features, labels, classes, penalty=1e-3):
+    """Logistic regression on features (N, F): a fully connected layer to class logits.
+
+    The features are centred and scaled for the fit, and the layer made to take them as
+    they are.
+    """
+    mean, scale = features.mean(dim=0), features.std()
+    z = (features - mean) / scale
+    layer = nn.Linear(features.shape[1], classes)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=50)
+
+    def loss():
+        optimizer.zero_grad()
+        size = layer.weight.square().sum()
+        error = F.cross_entropy(layer(z), labels) + penalty * size
+        error.backward()
+        return error
+
+    optimizer.step(loss)
+    with torch.no_grad():
+        layer.weight /= scale
+        layer.bias -= layer.weight @ mean
+    return layer
+
+
+def vote(features, labels, queries, k=1):
+    """What the k nearest features (N, F) say of each query (Q, F): labels (Q,)."""
+    distances = torch.cdist(queries, features)  # (Q, N)
+    nearest = distances.topk(k, largest=False).indices  # (Q, k)
+    return labels[nearest].mode(dim=1).values
+
+
+# ------------------------------------------------------------ features that learn on
+
+
 def freeze(model, parts):
-    """From now on no weight of these parts changes, and no statistic."""
+    """From now on no weight of these parts changes, and no statistic.
+
+    Args:
+        parts: names of the network's parts, as `model.named_children()` has them.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    known = dict(model.named_children())
     for name in parts:
-        if name not in dict(model.named_children()):
-            known = ", ".join(dict(model.named_children()))
-            raise ValueError(f"the network has no part {name!r}: {known}")
-        part = model.get_submodule(name).requires_grad_(False).eval()
-        part.train = lambda mode=True, part=part: part  # it stays as it is
+        if name not in known:
+            raise ValueError(f"no part {name!r} among {', '.join(known)}")
+        part = known[name].requires_grad_(False).eval()
+        part.train = lambda mode=True, part=part: part  # deaf to model.train()
     return model
+
+
+def rates(model, rate, share=1.0):
+    """The last layer learns at `rate`, all before it at a share: for an optimizer."""
+    last = head(model) + "."
+    groups = [
+        {"params": [], "lr": share * rate},
+        {"params": [], "lr": rate},
+    ]
+    for name, weights in model.named_parameters():
+        groups[name.startswith(last)]["params"].append(weights)
+    return groups
+
+
+def tune(model, images, steps=60, rate=0.05, share=1.0, size=20, seed=0):
+    """Train a network on, in place: so many steps, each with `size` of the images.
+
+    Source of different rates: J. Howard and S. Ruder, arXiv:1801.06146.
+
+    Args:
+        images: `Images`, or arrays (N, ...) and whole numbers (N,).
+        rate, share: as for `rates`.
+        size: images a step; all of them, if there are fewer.
+        seed: of their order.
+    """
+    x, y = map(torch.as_tensor, images)
+    shuffle = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.SGD(rates(model, rate, share), momentum=0.9)
+    schedule = one_cycle(optimizer, steps)
+    size, order = min(size, len(y)), []
+    model.train()
+    for _ in range(steps):
+        if len(order) < size:
+            order = torch.randperm(len(y), generator=shuffle)
+        rows, order = order[:size], order[size:]
+        train_step(model, x[rows], y[rows], optimizer)
+        schedule.step()
+    return model.eval()
+
+
+# ------------------------------------------------------------ photographs
+
+
+def patches(photos, count, right, seed=0):
+    """Squares of 32 pixels from photographs, and the field that each is from.
+
+    Each photograph is cut into two rows of three fields, and each field down the
+    middle: of one half come the patches to learn from, of the other those to test.
+
+    Args:
+        photos: uint8 arrays (H, W, 3).
+        count: patches of each field.
+        right: whether to take them from the right halves.
+        seed: of their places.
+
+    Returns:
+        `Images`: (N, 3, 32, 32) from 0 to 1, and the numbers of the fields.
+    """
+    rng = np.random.default_rng(seed)
+    x, y = [], []
+    for photo in photos:
+        for row in np.array_split(photo, 2, axis=0):
+            for field in np.array_split(row, 3, axis=1):
+                half = np.array_split(field, 2, axis=1)[right]
+                label = len(y) // count
+                for _ in range(count):
+                    i, j = rng.integers(0, np.array(half.shape[:2]) - 31)
+                    x.append(half[i : i + 32, j : j + 32])
+                    y.append(label)
+    pixels = np.stack(x).transpose(0, 3, 1, 2)  # (N, 3, 32, 32)
+    return Images(pixels / np.float32(255), np.array(y))

@@ -121,6 +121,7 @@ EXPERIMENTS = {
             passes=20,
         ),
         seeds=(0, 1, 2, 3, 4),
+        test=2000,
         listed=False,
     ),
     "transfer-animals": source_photos("animals", ANIMALS),

@@ -105,7 +105,7 @@ def probe(features, labels, classes, penalty=1e-3):
     layer = nn.Linear(features.shape[1], classes)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
-    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=50)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=30)
 
     def loss():
         optimizer.zero_grad()
@@ -161,7 +161,7 @@ def rates(model, rate, share=1.0):
     return groups
 
 
-def tune(model, images, steps=60, rate=0.05, share=1.0, size=20, seed=0):
+def tune(model, images, steps=50, rate=0.05, share=1.0, size=20, seed=0):
     """Train a network on, in place: so many steps, each with `size` of the images.
 
     Source of different rates: J. Howard and S. Ruder, arXiv:1801.06146.
@@ -190,31 +190,26 @@ def tune(model, images, steps=60, rate=0.05, share=1.0, size=20, seed=0):
 # ------------------------------------------------------------ photographs
 
 
-def patches(photos, count, right, seed=0):
+def tiles(photos, odd):
     """Squares of 32 pixels from photographs, and the field that each is from.
 
-    Each photograph is cut into two rows of three fields, and each field down the
-    middle: of one half come the patches to learn from, of the other those to test.
+    Each photograph is cut into two rows of three fields, and each field into 6 x 6
+    tiles, as a chessboard: the black ones to learn from, the white ones to test.
 
     Args:
-        photos: uint8 arrays (H, W, 3).
-        count: patches of each field.
-        right: whether to take them from the right halves.
-        seed: of their places.
+        photos: uint8 arrays (H, W, 3), H at least 384 and W 576.
+        odd: 0 for the one half of the tiles, 1 for the other.
 
     Returns:
-        `Images`: (N, 3, 32, 32) from 0 to 1, and the numbers of the fields.
+        `Images`: (N, 3, 32, 32) from 0 to 1, and the numbers of the fields; 18 each.
     """
-    rng = np.random.default_rng(seed)
     x, y = [], []
-    for photo in photos:
-        for row in np.array_split(photo, 2, axis=0):
-            for field in np.array_split(row, 3, axis=1):
-                half = np.array_split(field, 2, axis=1)[right]
-                label = len(y) // count
-                for _ in range(count):
-                    i, j = rng.integers(0, np.array(half.shape[:2]) - 31)
-                    x.append(half[i : i + 32, j : j + 32])
-                    y.append(label)
+    rows = [row for photo in photos for row in np.array_split(photo, 2)]
+    fields = [part for row in rows for part in np.array_split(row, 3, axis=1)]
+    for label, field in enumerate(fields):
+        for i, j in np.ndindex(6, 6):
+            if (i + j) % 2 == odd:
+                x.append(field[32 * i : 32 * i + 32, 32 * j : 32 * j + 32])
+                y.append(label)
     pixels = np.stack(x).transpose(0, 3, 1, 2)  # (N, 3, 32, 32)
     return Images(pixels / np.float32(255), np.array(y))

@@ -5,13 +5,25 @@ import torch
 from torch import nn
 
 from book.facts import cited, computed
-from utils import counting, transfer, zoo
+from utils import counting, records, transfer, zoo
 from utils.lenet import LeNet5
 
 
 def features(depth):
     """Of LeNet-5, cut off so early."""
     return transfer.up_to(LeNet5(), depth)(torch.zeros(1, 1, 28, 28)).shape[1]
+
+
+LABELS = (10, 20, 50, 100, 500, 1000)
+
+
+def worse(labels):
+    """On how many draws fine-tuning from clothes was worse than from scratch."""
+    record = records.load_record("transfer-fashion-mnist")
+    errors = [
+        records.finals(record, f"{w}, {labels}") for w in ("fine-tuned", "scratch")
+    ]
+    return sum(tuned > fresh for tuned, fresh in zip(*errors, strict=True))
 
 
 FACTS = [
@@ -49,6 +61,23 @@ FACTS = [
         lambda: int(
             (transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).y == 0).sum()
         ),
+    ),
+    computed(
+        "the {:,} clothes of Fashion-MNIST",
+        lambda: records.load_record("transfer-fashion")["data"]["train"],
+    ),
+    computed(
+        "Five draws of labels, {:,} test digits",
+        lambda: records.load_record("transfer-fashion-mnist")["data"]["test"],
+    ),
+    computed(
+        "with {}, {}, {} and {} labels, each time in the mean and on four draws of "
+        "five",
+        lambda: tuple(n for n in LABELS if worse(n) == 4),
+    ),
+    computed(
+        "The exception is {} labels",
+        lambda: next(n for n in LABELS if not worse(n)),
     ),
     cited("ImageNet's 1.28 million photographs", "he2016"),
 ]

@@ -5,6 +5,17 @@ import numpy as np
 from book.facts import cited, computed
 from utils import dissection, experiments, records, resnet
 
+
+def transferred(labels):
+    """Mean, lowest and highest share of right answers of each way, in %."""
+    record, numbers = records.load_record("transfer-fashion-mnist"), []
+    for way in ("frozen", "fine-tuned", "scratch"):
+        right = records.finals(record, f"{way}, {labels}", "test_accuracy")
+        percent = 100 * np.array(right)
+        numbers += [percent.mean(), percent.min(), percent.max()]
+    return numbers
+
+
 FACTS = [
     computed(
         "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
@@ -816,5 +827,37 @@ FACTS = [
         lambda: (
             lambda r: (r["data"]["test"], r["variants"]["AlexNet, 0.1"]["epochs"])
         )(records.load_record("networks-choice")),
+    ),
+    computed(
+        "learns Fashion-MNIST for {} epochs ({:,} errors among its {:,} test images)",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5"]["epochs"],
+                *records.finals(r, "LeNet-5"),
+                r["data"]["test"],
+            )
+        )(records.load_record("transfer-fashion")),
+    ),
+    computed(
+        "Every run sees {:,} images or each image {} times, whichever is more, {} a "
+        "step. Right answers among MNIST's first {:,} test digits",
+        lambda: (
+            lambda v, test: (
+                v["scratch, 10"]["images"],
+                v["scratch, 1000"]["images"] // 1000,
+                v["scratch, 10"]["batch_size"],
+                test,
+            )
+        )(
+            records.load_record("transfer-fashion-mnist")["variants"],
+            records.load_record("transfer-fashion-mnist")["data"]["test"],
+        ),
+    ),
+    *(
+        computed(
+            "| {:,} |" + 3 * " {:.1f} % ({:.1f} to {:.1f}) |",
+            lambda labels=labels: (labels, *transferred(labels)),
+        )
+        for labels in (10, 20, 50, 100, 500, 1000)
     ),
 ]

@@ -301,5 +301,9 @@ def test_every_variant_can_be_built_and_described(name):
     assert hasattr(data, experiment.data)
     assert experiment.keep is None or experiment.keep[0] in experiment.variants
     for recipe in experiment.variants.values():
-        settings = json.dumps(recipe.settings())
+        try:
+            settings = json.dumps(recipe.settings())
+        except RecordError as error:  # it begins where another record ends
+            assert not (records.FOLDER / f"{name}.json").exists()
+            pytest.skip(str(error))
         assert " at 0x" not in settings, "an address is no description"

@@ -36,6 +36,16 @@ def left_out(name):
     return *(100 - 100 * share for share in learnt), *records.finals(record, name)
 
 
+def transferred(labels):
+    """Mean, lowest and highest share of right answers of each way, in %."""
+    record, numbers = records.load_record("transfer-fashion-mnist"), []
+    for way in ("frozen", "fine-tuned", "scratch"):
+        right = records.finals(record, f"{way}, {labels}", "test_accuracy")
+        percent = 100 * np.array(right)
+        numbers += [percent.mean(), percent.min(), percent.max()]
+    return numbers
+
+
 FACTS = [
     computed(
         "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
@@ -911,5 +921,36 @@ FACTS = [
     computed(
         "errors among {:,} held-out training photographs.",
         lambda: records.load_record("alexnet-ingredients")["data"]["test"],
+    computed(
+        "learns Fashion-MNIST for {} epochs ({:,} errors among its {:,} test images)",
+        lambda: (
+            lambda r: (
+                r["variants"]["LeNet-5"]["epochs"],
+                *records.finals(r, "LeNet-5"),
+                r["data"]["test"],
+            )
+        )(records.load_record("transfer-fashion")),
+    ),
+    computed(
+        "Every run sees {:,} images or each image {} times, whichever is more, {} a "
+        "step. Right answers among MNIST's first {:,} test digits",
+        lambda: (
+            lambda v, test: (
+                v["scratch, 10"]["images"],
+                v["scratch, 1000"]["images"] // 1000,
+                v["scratch, 10"]["batch_size"],
+                test,
+            )
+        )(
+            records.load_record("transfer-fashion-mnist")["variants"],
+            records.load_record("transfer-fashion-mnist")["data"]["test"],
+        ),
+    ),
+    *(
+        computed(
+            "| {:,} |" + 3 * " {:.1f} % ({:.1f} to {:.1f}) |",
+            lambda labels=labels: (labels, *transferred(labels)),
+        )
+        for labels in (10, 20, 50, 100, 500, 1000)
     ),
 ]

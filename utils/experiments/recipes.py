@@ -10,6 +10,7 @@ from torch import nn
 
 from utils import data
 from utils.counting import count_parameters
+from utils.transfer import only
 
 SGD = functools.partial(torch.optim.SGD, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
@@ -35,6 +36,8 @@ class Recipe:
     augment: Callable | None = None
     autocast: torch.dtype | None = None
     average: float | None = None  # as `utils.training.fit` takes it
+    labels: int | None = None  # train on so few images, drawn by the run's seed
+    images: int | None = None  # an epoch goes through the few until it saw so many
     probe: Callable | None = None  # (model, images, labels) -> numbers by name
     views: Callable | None = None  # model -> what answers for it in the end
 
@@ -59,6 +62,9 @@ class Experiment:
             test set, which is not touched; None uses the test set.
         first: train on so many images only, the first; None takes all.
         keep: (variant, seed) whose weights and wrong images are stored.
+        classes: the only classes to use, numbered from 0 in this order; None takes all.
+        test: use the first so many test images; None takes all.
+        listed: whether a record lists the errors one by one, if they are not too many.
     """
 
     about: str
@@ -68,9 +74,15 @@ class Experiment:
     validation: int | None = None
     first: int | None = None
     keep: tuple[str, int] | None = None
+    classes: tuple[int, ...] | None = None
+    test: int | None = None
+    listed: bool = True
 
     def load(self):
         train, test = getattr(data, self.data)()
+        if self.classes is not None:
+            train, test = only(train, self.classes), only(test, self.classes)
+        test = data.Images(test.x[: self.test], test.y[: self.test])
         if self.validation is not None:
             cut = len(train.y) - self.validation
             train, test = (

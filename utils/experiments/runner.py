@@ -21,6 +21,7 @@ import torch
 
 from utils import distributed, experiments, records
 from utils.checkpoints import save_checkpoint
+from utils.data import Images
 from utils.experiments.recipes import Experiment
 from utils.training import (
     fit,
@@ -30,6 +31,7 @@ from utils.training import (
     seed_everything,
     train_step,
 )
+from utils.transfer import few
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ROOT / ".cache/experiments"
@@ -77,6 +79,7 @@ class Record:
         self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
         done = {r["variant"] for r in self.runs}
         variants = self.experiment.variants.items()
+        classes = self.experiment.classes
         record = {
             "name": self.name,
             "about": self.experiment.about,
@@ -85,6 +88,7 @@ class Record:
                 "train": sizes[0],
                 "test": sizes[1],
                 "validation": self.experiment.validation is not None,
+                **({"classes": list(classes)} if classes else {}),
             },
             "variants": {k: v.settings() for k, v in variants if k in done},
             "runs": self.runs,
@@ -102,6 +106,11 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     """
     recipe = experiment.variants[variant]
     train, test = images
+    sizes = len(train.y), len(test.y)
+    if recipe.labels is not None:
+        train = few(train, recipe.labels, seed)
+        again = np.resize(np.arange(recipe.labels), recipe.images)
+        train = Images(train.x[again], train.y[again])
     seed_everything(seed)
     model = recipe.model().to(device)
     optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
@@ -156,7 +165,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
             "test_errors": len(wrong),
         },
     }
-    if keep or len(wrong) <= LISTED:
+    if keep or experiment.listed and len(wrong) <= LISTED:
         surest = wrong[np.argsort(-shares[wrong].max(1), kind="stable")]
         drawn = set((wrong if len(wrong) <= FEW else surest[:SUREST]).tolist())
         result["wrong"] = [
@@ -167,7 +176,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         result["weights"] = {"file": path.name, "sha256": digest}
-    record.add(result, (len(train.y), len(test.y)))
+    record.add(result, sizes)
     checkpoint.unlink()
     return result
 

@@ -1,0 +1,83 @@
+"""Where the numbers of chapter 12 come from."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from book.facts import cited, computed
+from utils import counting, records, transfer, zoo
+from utils.lenet import LeNet5
+
+
+def features(depth):
+    """Of LeNet-5, cut off so early."""
+    return transfer.up_to(LeNet5(), depth)(torch.zeros(1, 1, 28, 28)).shape[1]
+
+
+LABELS = (10, 20, 50, 100, 500, 1000)
+
+
+def worse(labels):
+    """On how many draws fine-tuning from clothes was worse than from scratch."""
+    record = records.load_record("transfer-fashion-mnist")
+    errors = [
+        records.finals(record, f"{w}, {labels}") for w in ("fine-tuned", "scratch")
+    ]
+    return sum(tuned > fresh for tuned, fresh in zip(*errors, strict=True))
+
+
+FACTS = [
+    computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
+    computed(
+        r"a head for 5 classes on {} features has ${}\cdot5+5={}$ parameters",
+        lambda: (features(4), features(4), features(4) * 5 + 5),
+    ),
+    computed(
+        "where LeNet-5 with five classes has {:,}",
+        lambda: counting.count_parameters(
+            transfer.with_head(LeNet5(), nn.Linear(84, 5)), True
+        ),
+    ),
+    computed(
+        r"the distances are $\sqrt{{2}}$ and $\sqrt{{{}}}$", lambda: 2**2 + 0.5**2
+    ),
+    computed(
+        "lays them flat: {:,}, {} and {} numbers",
+        lambda: tuple(features(depth) for depth in (1, 2, 3)),
+    ),
+    computed("a head on its {} features", lambda: features(2)),
+    computed("random one; {} test digits)", lambda: 5 * 100),
+    computed("three draws of {} labels", lambda: 500),
+    computed(
+        "With a network (and {:.0f} MB)",
+        lambda: 4 * counting.count_parameters(zoo.build("resnet18"), True) / 1e6,
+    ),
+    computed(
+        "each field into tiles of {} pixels",
+        lambda: transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).x.shape[-1],
+    ),
+    computed(
+        "with {} tiles a field to learn from",
+        lambda: int(
+            (transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).y == 0).sum()
+        ),
+    ),
+    computed(
+        "the {:,} clothes of Fashion-MNIST",
+        lambda: records.load_record("transfer-fashion")["data"]["train"],
+    ),
+    computed(
+        "Five draws of labels, {:,} test digits",
+        lambda: records.load_record("transfer-fashion-mnist")["data"]["test"],
+    ),
+    computed(
+        "with {}, {}, {} and {} labels, each time in the mean and on four draws of "
+        "five",
+        lambda: tuple(n for n in LABELS if worse(n) == 4),
+    ),
+    computed(
+        "The exception is {} labels",
+        lambda: next(n for n in LABELS if not worse(n)),
+    ),
+    cited("ImageNet's 1.28 million photographs", "he2016"),
+]

@@ -116,7 +116,7 @@ def output_layer(design, classes):
 
 
 def rule(N, M, K, maps=16, neurons=64):
-    """The rule ((CONV)*N-POOL)*M-(FC)*K as a design; the maps double from block to block.
+    """The rule ((CONV)*N-POOL)*M-(FC)*K as a design; each block doubles the maps.
 
     Args:
         N: convolutions a block.
@@ -275,7 +275,8 @@ def build(design, input_shape=(1, 28, 28), classes=10):
 def widest(design, parameters, input_shape=(1, 28, 28)):
     """The design, all its widths multiplied so that it has at most so many parameters.
 
-    The factors are hundredths; a layer keeps one map, or neuron, at least.
+    The factors are hundredths; a layer keeps one map, or neuron, at least. Layers that
+    a g joins need equal widths.
 
     Raises:
         ValueError: even the narrowest has more; or the text is no design.

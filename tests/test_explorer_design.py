@@ -62,7 +62,18 @@ def test_errors_equal_python(page):
         "G7",
     ]
     texts += ["C8x", "C8kk", "C8k", "C8v1", "C0", "C8*0", "(C1*99)*99", "C8k4", "F8-G"]
-    texts += ["P*9", "C3-C4g", "C", "P-F", "C12345", "C8s2s2", "C8*2*2", "((C8)*2-P)*2"]
+    texts += [
+        "P*9",
+        "C\u0663",
+        "'-C8",
+        "C3-C4g",
+        "C",
+        "P-F",
+        "C12345",
+        "C8s2s2",
+        "C8*2*2",
+        "((C8)*2-P)*2",
+    ]
     assert by_script(page, texts) == [by_python(text) for text in texts]
 
 

@@ -42,25 +42,26 @@ def fail(design, at, why):
     raise ValueError(f"{why} (character {at + 1})\n{mark}")
 
 
-TOKEN = re.compile(r"[A-Z]\d*([a-z]\d*)*|\*\d*|.", re.DOTALL)
+TOKEN = re.compile(r"(?as)[A-Z]\d*([a-z]\d*)*|\*\d*|.")
+PARTS = re.compile(r"(?as)(.)(\d*)(.*)")
 SETTINGS = {"C": "ksdvbg", "P": "s", "G": "", "F": ""}
 
 
 def layer(design, at, token):
     """The `Layer` of a token such as "C16k5v", which begins at `at`."""
-    kind, width, settings = re.fullmatch(r"(.)(\d*)(.*)", token).groups()
+    kind, width, settings = re.fullmatch(PARTS, token).groups()
     if kind not in SETTINGS:
-        fail(design, at, f"no layer is called {kind!r}: C, P, G or F")
-    if {"C": not width, "F": not width, "G": bool(width)}.get(kind):
+        fail(design, at, f"no layer is called '{kind}': C, P, G or F")
+    if kind != "P" and (kind == "G") == bool(width):
         what = "takes no number" if kind == "G" else "needs a number behind it"
         fail(design, at + 1, f"{kind} {what}")
     given = {}
     for letter, number in re.findall(r"([a-z])(\d*)", settings):
         if letter not in SETTINGS[kind] or letter in given:
-            fail(design, at, f"{kind} has no setting {letter!r}, or has it twice")
+            fail(design, at, f"{kind} takes no '{letter}', or one only")
         if (letter in "ksd") != bool(number):
             what = "needs a" if letter in "ksd" else "takes no"
-            fail(design, at, f"{letter!r} {what} number behind it")
+            fail(design, at, f"'{letter}' {what} number behind it")
         given[letter] = int(number or 1)
     width = int(width or 2)
     if not all(0 < number < 10_000 for number in (width, *given.values())):

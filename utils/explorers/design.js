@@ -26,7 +26,7 @@ function layer(at, token) {
   const given = {};
   for (const [, letter, digits] of settings.matchAll(/([a-z])(\d*)/g)) {
     if (!SETTINGS[kind].includes(letter) || letter in given) {
-      fail(at, `${kind} has no setting '${letter}', or has it twice`);
+      fail(at, `${kind} takes no '${letter}', or one only`);
     }
     const wants = "ksd".includes(letter);
     if (wants !== Boolean(digits)) fail(at, `'${letter}' ${wants ? "needs a" : "takes no"} number behind it`);

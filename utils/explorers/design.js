@@ -156,17 +156,19 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
     "aria-label": "design", value: state.design, oninput: () => { state.design = input.value; draw(); },
   });
   const images = IMAGES.includes(state.image) ? IMAGES : [state.image, ...IMAGES];
+  const preset = choice({
+    label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, text]) => [text, label])],
+    onchange: (text) => {
+      if (!text) return;
+      state.design = text;
+      input.value = text;
+      draw();
+    },
+  });
+  preset.classList.add("dn-take");
   controls.append(
     html("label", { class: "ex-field dn-line" }, "design", input),
-    choice({
-      label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, text]) => [text, label])],
-      onchange: (text) => {
-        if (!text) return;
-        state.design = text;
-        input.value = text;
-        draw();
-      },
-    }),
+    preset,
     choice({ label: "image", value: state.image, options: images, onchange: (image) => { state.image = image; draw(); } }),
   );
   root.explorer = { state: () => ({ ...state, ...result() }), budget };

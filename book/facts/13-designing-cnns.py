@@ -78,11 +78,11 @@ FACTS = [
     ),
     computed("a batch of {} digits of 4 bytes", lambda: 100),
     computed(
-        r"The setting: {:,} digits, averaged to ${}\times{}$", lambda: (1500, 14, 14)
+        r"The setting: {:,} digits, averaged to ${}\times{}$", lambda: (1200, 14, 14)
     ),
     computed("three seeds, at most {:,} parameters", lambda: 10_000),
     computed(
-        "a thousand test digits of which {} are wrong could as well be {} or {}, by",
+        "errs on {} of a thousand test digits could as well err on {} or {} others, by",
         lambda: (45, *rounded_spread(45)),
     ),
     computed(

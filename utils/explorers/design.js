@@ -102,7 +102,7 @@ function cost(one, before) {
 function budget(design, channels, size, classes = 10) {
   try {
     const costs = [{ name: "image", channels, size, field: 1, step: 1 }];
-    const output = { text: "output", at: design.length, kind: "S", width: classes, kernelSize: 1, stride: 1, dilation: 1, flags: {} };
+    const output = { text: "output", at: design.length, kind: "S", width: classes, stride: 1, flags: {} };
     for (const one of [...parse(design), output]) costs.push(cost(one, costs.at(-1)));
     return { costs: costs.slice(1) };
   } catch (error) {
@@ -115,7 +115,8 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
   const state = { design: model.get("design"), image: model.get("image") };
   const { element, body } = table(["layer", "maps", "field", "step", "parameters", "MACs", "activations"]);
   const marked = html("pre", { class: "dn-marked", "aria-hidden": "true" });
-  stage.append(html("div", { class: "dn-scroll", role: "region", "aria-label": "costs, layer by layer", tabindex: 0 }, element), marked);
+  const region = { class: "dn-scroll", role: "region", "aria-label": "costs, layer by layer", tabindex: 0 };
+  stage.append(html("div", region, element), marked);
 
   // A number over a bar that is as long as its part of the largest.
   const cell = (value, most) => html("td", {
@@ -141,7 +142,8 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
     const most = Object.fromEntries(columns.map((what) => [what, Math.max(...costs.map((c) => c[what]))]));
     redraw(body, [
       ...costs.map((c) => html("tr", {}, html("th", { scope: "row" }, c.name),
-        html("td", {}, `${c.channels} × ${c.size}²`), html("td", {}, thousands(c.field)), html("td", {}, thousands(c.step)),
+        html("td", {}, `${c.channels} × ${c.size}²`),
+        html("td", {}, thousands(c.field)), html("td", {}, thousands(c.step)),
         columns.map((what) => cell(c[what], most[what])))),
       html("tr", { class: "dn-total" }, html("th", { scope: "row", colspan: 4 }, "all"),
         columns.map((what) => html("td", {}, thousands(total(costs, what))))),
@@ -169,7 +171,10 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
   controls.append(
     html("label", { class: "ex-field dn-line" }, "design", input),
     preset,
-    choice({ label: "image", value: state.image, options: images, onchange: (image) => { state.image = image; draw(); } }),
+    choice({
+      label: "image", value: state.image, options: images,
+      onchange: (image) => { state.image = image; draw(); },
+    }),
   );
   root.explorer = { state: () => ({ ...state, ...result() }), budget };
   draw();

@@ -32,7 +32,7 @@ class DesignExplorer(Explorer):
         "receptive field, parameters, multiplications and activations."
     )
 
-    design = traitlets.Unicode("C16k5v-P-C32-C32-P-C48-C64v-G").tag(sync=True)
+    design = traitlets.Unicode("(C16*2-P)*2-F64").tag(sync=True)
     image = traitlets.Unicode("1 × 28 × 28").tag(sync=True)
     presets = traitlets.List([list(item) for item in PRESETS.items()]).tag(sync=True)
 

@@ -50,8 +50,9 @@ def contest(errors: dict, base: str):
     ax.set_yticks(range(len(errors)), errors)
     ax.set(xlabel="errors on 1,000 test digits, a mark for each seed")
     ax.set(ylim=(len(errors) - 0.5, -0.5), xscale="log")
+    ax.set_xticks([30, 40, 50, 60, 80, 100, 150], minor=False)
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_formatter("{x:g}")
+    ax.xaxis.set_minor_formatter("")
     return fig
 
 
@@ -102,13 +103,14 @@ def lineage(points: dict):
     for k, (name, (*costs, accuracies)) in enumerate(points.items()):
         look = {
             "color": plotting.PALETTE[k % len(plotting.PALETTE)],
-            "marker": plotting.MARKERS[k % len(plotting.MARKERS)],
+            "marker": (plotting.MARKERS * 2)[k + k // len(plotting.PALETTE)],
         }
         for ax, amount in zip(axes, costs, strict=True):
             values = [100 * a for a in accuracies]
             ax.plot([amount] * len(values), values, ls="", label=name, **look)
     for ax, name in zip(axes, names, strict=True):
         ax.set(xscale="log", xlabel=name)
+        ax.xaxis.set_minor_formatter("")
     axes[0].set_ylabel("right on CIFAR-10's test photographs, %")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)

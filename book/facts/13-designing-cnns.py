@@ -121,7 +121,7 @@ FACTS = [
         lambda: (held_out("deeper, mild"), held_out("rearranged, mild")),
     ),
     computed("longer training, {} epochs", lambda: DEEPER.epochs),
-    computed("From {} to {}, with the same parameters", first_and_last),
+    computed("From {} to {}, with about as many parameters", first_and_last),
     computed("a network of at most {:,} parameters, as a design", lambda: 60_000),
     computed(
         "on the {:,} digits that come with the book", lambda: len(data.mnist5k()[0].y)

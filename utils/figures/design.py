@@ -111,7 +111,7 @@ def lineage(points: dict):
     for ax, name in zip(axes, names, strict=True):
         ax.set(xscale="log", xlabel=name)
         ax.xaxis.set_minor_formatter("")
-    axes[0].set_ylabel("right on CIFAR-10's test photographs, %")
+    axes[0].set_ylabel("right on test photographs, %")
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
     return fig

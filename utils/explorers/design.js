@@ -5,8 +5,8 @@ import { choice, explorer, html, plural, redraw, table, thousands } from "./comm
 import { total } from "./maths.js";
 
 const TOKEN = /[A-Z]\d*(?:[a-z]\d*)*|\*\d*|[^]/gu;
-const SETTINGS = { C: "ksdvbg", P: "s", G: "", F: "" };
-const IMAGES = ["1 × 14 × 14", "1 × 28 × 28", "3 × 32 × 32", "3 × 224 × 224"];
+const LETTERS = { C: "ksdvbg", P: "s", G: "", F: "" };
+const SHAPES = ["1 × 14 × 14", "1 × 28 × 28", "3 × 32 × 32", "3 × 224 × 224"];
 
 class DesignError extends Error {
   constructor(at, why) {
@@ -16,16 +16,16 @@ class DesignError extends Error {
 }
 const fail = (at, why) => { throw new DesignError(at, why); };
 
-function layer(at, token) {
+function readLayer(at, token) {
   const kind = String.fromCodePoint(token.codePointAt(0));
   const [, number, settings] = /^(\d*)([^]*)$/.exec(token.slice(kind.length));
-  if (!(kind in SETTINGS)) fail(at, `no layer is called '${kind}': C, P, G or F`);
+  if (!(kind in LETTERS)) fail(at, `no layer is called '${kind}': C, P, G or F`);
   if (kind === "G" ? number : kind !== "P" && !number) {
     fail(at + 1, `${kind} ${kind === "G" ? "takes no number" : "needs a number behind it"}`);
   }
   const given = {};
   for (const [, letter, digits] of settings.matchAll(/([a-z])(\d*)/g)) {
-    if (!SETTINGS[kind].includes(letter) || letter in given) {
+    if (!LETTERS[kind].includes(letter) || letter in given) {
       fail(at, `${kind} takes no '${letter}', or one only`);
     }
     const wants = "ksd".includes(letter);
@@ -39,7 +39,7 @@ function layer(at, token) {
   return { text: token, at, kind, width, kernelSize, stride, dilation: given.d ?? 1, flags: given };
 }
 
-function parse(design) {
+function parsed(design) {
   const outer = [];
   let [group, item] = [[], null]; // item: what a "*" would repeat
   let at = 0; // in characters, as Python counts them
@@ -58,7 +58,7 @@ function parse(design) {
       const count = Number(token.slice(1)) * item.length;
       if (!(count > 0 && count <= 500)) fail(at, "'*' needs a number, for 500 layers at most");
       item = Array.from({ length: count }, (_, k) => item[k % item.length]);
-    } else item = [layer(at, token)];
+    } else item = [readLayer(at, token)];
     at += [...token].length;
   }
   if (item === null) fail(at, "a layer must stand here");
@@ -80,7 +80,7 @@ function fitted({ kind, at, kernelSize, stride, dilation, flags }, { size, name 
   return [reach, Math.floor((padded - reach) / stride) + 1];
 }
 
-function cost(one, before) {
+function layerCost(one, before) {
   const [reach, size] = fitted(one, before);
   const { kind, at, width, flags } = one;
   let [channels, inputs] = [width, before.channels];
@@ -99,11 +99,11 @@ function cost(one, before) {
 }
 
 // What `budget` of utils/design.py returns, or { at, message } of its error.
-function budget(design, channels, size, classes = 10) {
+function designBudget(design, channels, size, classes = 10) {
   try {
     const costs = [{ name: "image", channels, size, field: 1, step: 1 }];
     const output = { text: "output", at: design.length, kind: "S", width: classes, stride: 1, flags: {} };
-    for (const one of [...parse(design), output]) costs.push(cost(one, costs.at(-1)));
+    for (const one of [...parsed(design), output]) costs.push(layerCost(one, costs.at(-1)));
     return { costs: costs.slice(1) };
   } catch (error) {
     if (!(error instanceof DesignError)) throw error;
@@ -125,7 +125,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
 
   function result() {
     const [channels, size] = state.image.split("×").map(Number);
-    return budget(state.design, channels, size);
+    return designBudget(state.design, channels, size);
   }
 
   function draw() {
@@ -157,7 +157,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
     type: "text", class: "dn-design", spellcheck: "false", autocapitalize: "off", autocomplete: "off", maxlength: 200,
     "aria-label": "design", value: state.design, oninput: () => { state.design = input.value; draw(); },
   });
-  const images = IMAGES.includes(state.image) ? IMAGES : [state.image, ...IMAGES];
+  const images = SHAPES.includes(state.image) ? SHAPES : [state.image, ...SHAPES];
   const preset = choice({
     label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, text]) => [text, label])],
     onchange: (text) => {
@@ -176,6 +176,6 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
       onchange: (image) => { state.image = image; draw(); },
     }),
   );
-  root.explorer = { state: () => ({ ...state, ...result() }), budget };
+  root.explorer = { state: () => ({ ...state, ...result() }), budget: designBudget };
   draw();
 });

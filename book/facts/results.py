@@ -921,6 +921,7 @@ FACTS = [
     computed(
         "errors among {:,} held-out training photographs.",
         lambda: records.load_record("alexnet-ingredients")["data"]["test"],
+    ),
     computed(
         "learns Fashion-MNIST for {} epochs ({:,} errors among its {:,} test images)",
         lambda: (

@@ -1,0 +1,140 @@
+"""Where the numbers of chapter 13 come from."""
+
+import numpy as np
+
+from book.facts import cited, computed
+from utils import data, records
+from utils.counting import count_macs, count_parameters
+from utils.design import budget, parse, total, training_flops
+from utils.experiments.lenet import DEEPER
+from utils.lenet import LeNet5
+from utils.resnet import CifarResNet
+
+CAPSTONE = "C16k5v-P-C32-C32-P-C48-C64v-G"
+REARRANGED = "C16k5v-P-C32-P-C64-C64v-G"
+LENET = "C6k5b-P-C16k5vb-P-F120-F84"
+
+
+def size(text):
+    return total(budget(text), "parameters")
+
+
+def right(name, variant):
+    """Mean accuracy of the runs, in per cent."""
+    record = records.load_record(name)
+    return 100 * np.mean(records.finals(record, variant, "test_accuracy"))
+
+
+def held_out(variant):
+    (errors,) = records.finals(records.load_record("lenet5-choice"), variant)
+    return errors
+
+
+def median(name, variant):
+    return int(np.median(records.finals(records.load_record(name), variant)))
+
+
+def first_and_last():
+    return median("lenet5", "original"), median("lenet5-augmented", "rearranged")
+
+
+def worked_example():
+    """C32 on 16 maps of 14 x 14, as section 13.2 counts it."""
+    row = budget("C32", (16, 14, 14))[0]
+    places = row.size**2
+    weights = row.macs // places
+    return (
+        *(16, row.size, row.size, row.channels, 16, 16 * 9, weights),
+        *(row.parameters, places, row.macs, row.channels, places, row.values),
+    )
+
+
+def rounded_spread(errors):
+    """One standard deviation of a binomial below and above, to the next five."""
+    spread = np.sqrt(errors * (1 - errors / 1000))
+    return tuple(int(5 * round((errors + sign * spread) / 5)) for sign in (-1, 1))
+
+
+def resnet_flops():
+    macs = count_macs(CifarResNet(20), (3, 32, 32))
+    return training_flops(macs, images=50_000, epochs=20)
+
+
+FACTS = [
+    computed("at most {:,} parameters was found", lambda: 60_000),
+    computed("[chapters 8](08-alexnet.ipynb) to [{}](", lambda: 10),
+    computed("convolution, {} maps, $3", lambda: parse("C16")[0].width),
+    computed("fully connected, {} neurons, ReLU", lambda: parse("F64")[0].width),
+    computed(
+        r"Take `C32` on {} maps of ${}\times{}$. Each of its {} kernels has "
+        r"${}\cdot3^2={}$ weights, {:,} in all, and batch normalisation adds 2 numbers "
+        "a map: {:,} parameters. Each weight is used once at each of the {} places: "
+        r"{:,} MACs. And ${}\cdot{}={}$ numbers",
+        worked_example,
+    ),
+    computed(
+        "We know its {:,} parameters and {:,} MACs from chapter 6",
+        lambda: (count_parameters(LeNet5()), total(budget(LENET), "macs")),
+    ),
+    computed("a batch of {} digits of 4 bytes", lambda: 100),
+    computed(
+        r"The setting: {:,} digits, averaged to ${}\times{}$", lambda: (1200, 14, 14)
+    ),
+    computed("three seeds, at most {:,} parameters", lambda: 10_000),
+    computed(
+        "errs on {} of a thousand test digits could as well err on {} or {} others, by",
+        lambda: (45, *rounded_spread(45)),
+    ),
+    computed(
+        r"one $5\times5$ with {} weights in place of {}",
+        lambda: (2 * 3 * 3, 5 * 5),
+    ),
+    computed(
+        "with at most {:,} parameters each, on {} to {:,}", lambda: (7000, 20, 2000)
+    ),
+    computed("(At {}° it recovers somewhat", lambda: 180),
+    computed(
+        "The plus sign is free, and worth {:.1f} points",
+        lambda: (
+            right("resnet-cifar10-quick", "residual-56")
+            - right("resnet-cifar10-quick", "plain-56")
+        ),
+    ),
+    computed("of MNIST with at most {:,} parameters.**", lambda: 60_000),
+    cited(
+        "LeNet-5 of 1998 had exactly so many, and its authors report an error of "
+        "0.95 %",
+        "lecun1998",
+    ),
+    computed(
+        "Everything is chosen on {:,} digits held out",
+        lambda: records.load_record("lenet5-choice")["data"]["test"],
+    ),
+    computed("the square root of {} is {:.0f}", lambda: (40, np.sqrt(40))),
+    computed(
+        "The rearranged network is {:,} parameters too large",
+        lambda: size(REARRANGED) - 60_000,
+    ),
+    computed("C48-C64v-G`, {:,} parameters", lambda: size(CAPSTONE)),
+    computed(
+        "it makes {} errors where the other made {}, which",
+        lambda: (held_out("deeper, mild"), held_out("rearranged, mild")),
+    ),
+    computed("longer training, {} epochs", lambda: DEEPER.epochs),
+    computed("From {} to {}, with about as many parameters", first_and_last),
+    computed("a network of at most {:,} parameters, as a design", lambda: 60_000),
+    computed(
+        "on the {:,} digits that come with the book", lambda: len(data.mnist5k()[0].y)
+    ),
+    computed(
+        "ResNet-20 reads {:.0f} % of CIFAR-10's test photographs after {} epochs, for "
+        "{:.2f} PFLOPs",
+        lambda: (
+            right("networks-cifar10", "ResNet-20"),
+            records.load_record("networks-cifar10")["variants"]["ResNet-20"]["epochs"],
+            resnet_flops() / 1e15,
+        ),
+    ),
+    cited("reached 94 % in seconds on one fast GPU", "jordan2024"),
+    computed("* From {} to {} errors on MNIST", first_and_last),
+]

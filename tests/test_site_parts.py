@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
+import re
 import sys
 import tarfile
 import types
@@ -48,7 +50,8 @@ def test_wrong_formula_is_an_error(tex):
 # ------------------------------------------------------------ figures
 
 
-def test_small_figure_is_inlined(drawing):
+def test_small_figure_is_inlined(drawing, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_INLINE", 1000)
     files = {}
     html = figures.figure(drawing, 'A line, "so".', "f1-", files, "files")
     assert files == {}
@@ -73,6 +76,27 @@ def test_big_figure_becomes_two_files(drawing, monkeypatch):
     assert "#14181e" not in light
     assert "var(" not in light + dark
     assert all(f'src="../files/{name}"' in html for name in files)
+
+
+def test_a_figure_is_as_wide_as_its_labels_ask_for(drawing):
+    label = '<g transform="scale(0.05 -0.05)">'  # 5 points high
+    html = figures.figure(drawing.replace("<g", label + "</g><g", 1), "A", "f", {}, "")
+    least = re.search(r"--least:(\d+)px", html)
+    assert int(least[1]) == math.ceil(figures.SMALLEST * 216 / 5)
+    assert "--least" not in figures.figure(drawing, "A", "f", {}, "")
+
+
+def test_a_caption_has_number_and_title():
+    html = figures.framed("<img>", ("4.3", "A <b> & c"))
+    assert 'id="figure-4-3"' in html
+    assert "<b>Figure 4.3</b> A &lt;b&gt; &amp; c</figcaption>" in html
+
+
+def test_formulas_of_one_letter_are_one_letter():
+    html = formulas.slim(formulas.PAINTER.draw("x", display=False))
+    assert html == '<span class="katex"><span class="mord mathnormal">x</span></span>'
+    whole = formulas.PAINTER.draw("x_1", display=False)
+    assert formulas.slim(whole) == whole
 
 
 def test_words_of_a_figure(drawing):

@@ -132,8 +132,8 @@ def figure(
     svg = slim(re.sub(r"<title>.*?</title>", "", svg, count=1, flags=re.S))
     alt = html.escape(alt)
     size = f'width="{width:.0f}" height="{height:.0f}"'
-    least = min(narrowest(svg, float(box.split()[2])), round(width))
-    shown = f'{size} style="min-width:{least}px"' if least > 300 else size
+    least = narrowest(svg, float(box.split()[2]))
+    shown = f'{size} style="--least:{least}px"' if least > 300 else size
     if svg.count("<") <= MOST_INLINE:
         svg = rename_ids(paint(svg, lambda name, *_: f"var(--{name})"), prefix)
         tag = (

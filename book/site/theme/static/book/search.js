@@ -1,27 +1,34 @@
 // The search page: finds sections with MiniSearch, and shows where the words stand.
 (() => {
   "use strict";
-  const rows = window.SECTIONS.map(([page, anchor, chapter, title, text], id) => ({ id, page, anchor, chapter, title, text }));
+  const NAMES = ["page", "anchor", "chapter", "title", "text"];
+  const named = (row) => Object.fromEntries(NAMES.map((name, k) => [name, row[k]]));
+  const rows = window.SECTIONS.map((row, id) => ({ id, ...named(row) }));
   const query = (new URLSearchParams(location.search).get("q") ?? "").trim();
   const said = document.getElementById("search-said");
   const list = document.getElementById("search-results");
 
   // Words as they are compared: "Over-fitting" is "overfitting", "1 × 1" is "1x1", and
   // Chinese text is taken sign by sign.
-  const fold = (text) => text.normalize("NFKC").toLowerCase().normalize("NFD").replace(/[\u0300-\u036f]/g, "")
+  const fold = (text) => text.normalize("NFKC").toLowerCase()
+    .normalize("NFD").replace(/[\u0300-\u036f]/g, "")
     .replace(/(\d|n|k|m|p)\s*[×x]\s*(?=(\d|n|k|m|p)(?!\p{L}))/gu, "$1x").replace(/[’']s\b/g, "");
   const WORD = /\p{Script=Han}|[\p{L}\p{N}]+(?:[-‑.][\p{L}\p{N}]+)*/gu;
   const split = (text) => (fold(text).match(WORD) ?? []).flatMap((word) => {
     const parts = word.split(/[-‑]/);
     return parts.length > 1 ? [parts.join(""), ...parts] : parts;
   });
-  const singular = (word) => (/^\p{Script=Latin}{4,}s$/u.test(word) && !/(ss|us|is)$/.test(word) ? word.slice(0, -1) : word);
-  const SMALL = new Set("a an and are as at be by for from how i in is it my of on or that the this to was what when where which who why will with do does".split(" "));
+  const PLURAL = /^\p{Script=Latin}{3,}(?!ss|us|is)\p{Script=Latin}s$/u;
+  const singular = (word) => (PLURAL.test(word) ? word.slice(0, -1) : word);
+  const SMALL = new Set((
+    "a an and are as at be by do does for from how i in is it my of on or that the this to was what when where " +
+    "which who why will with"
+  ).split(" "));
   const terms = (text) => split(text).filter((word) => !SMALL.has(word)).map(singular);
 
   // A place that teaches before one that asks, sums up or refers.
   const weight = ({ page, title }) => {
-    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.5 : 1;
+    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.25 : 0.7;
     return /^\d/.test(title) ? 1.5 : 0.7;
   };
 
@@ -49,7 +56,8 @@
   // The part of a text around the first place where most of the words stand.
   function excerpt(text, found) {
     const lower = text.toLowerCase();
-    const places = found.map((word) => lower.search(new RegExp(`(?<!\\p{L})${literally(word)}`, "u"))).filter((k) => k >= 0);
+    const startOf = (word) => lower.search(new RegExp(`(?<!\\p{L})${literally(word)}`, "u"));
+    const places = found.map(startOf).filter((k) => k >= 0);
     let start = places.length ? Math.max(0, Math.min(...places) - 70) : 0;
     if (start) start = text.indexOf(" ", start) + 1;
     const end = text.length > start + 230 ? text.lastIndexOf(" ", start + 230) : text.length;
@@ -59,7 +67,8 @@
   function marked(text, found) {
     const line = document.createElement("span");
     const words = found.map(literally).sort((a, b) => b.length - a.length);
-    const parts = words.length ? text.split(new RegExp(`(?<![\\p{L}])((?:${words.join("|")})[\\p{L}-]*)`, "giu")) : [text];
+    const pattern = new RegExp(`(?<!\\p{L})((?:${words.join("|")})[\\p{L}-]*)`, "giu");
+    const parts = words.length ? text.split(pattern) : [text];
     parts.forEach((part, k) => {
       if (k % 2 === 0) { line.append(part); return; }
       const mark = document.createElement("mark");
@@ -105,7 +114,8 @@
   const hits = find(query);
   show(hits);
   const known = terms(query).every((word) => hits.some((hit) => word in hit.match || hit.queryTerms.includes(word)));
-  const exact = hits.some((hit) => Object.keys(hit.match).some((word) => terms(query).includes(word)));
+  const meant = new Set(terms(query));
+  const exact = hits.some((hit) => Object.keys(hit.match).some((word) => meant.has(word)));
   if (!hits.length) {
     said.textContent = `Nothing is found for “${query}”. The table of contents or the glossary may help.`;
   } else if (exact && known) {

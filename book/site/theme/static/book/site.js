@@ -75,7 +75,8 @@
   if (asked.get("q")) document.querySelector(".find input").value = asked.get("q");
 
   // The words that led here from the search, in the section that was found.
-  const place = document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? document.querySelector("article");
+  const goal = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const place = goal ?? document.querySelector("article");
   if (asked.get("words") && "highlights" in CSS) {
     const words = asked.get("words").split(" ").map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
     const pattern = new RegExp(`(?<!\\p{L})(?:${words.join("|")})[\\p{L}-]*`, "giu");

@@ -117,6 +117,7 @@ def course_imports(source: str) -> set[str]:
 
 # A second module of a chapter counts as its first.
 BELONGS_TO = {
+    "fast_cifar": "design",
     "inception_blocks": "inception",
     "inception_resnet": "inception",
     "inception_v4": "inception",

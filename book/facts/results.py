@@ -13,7 +13,7 @@ def raced(name):
     return (
         record["variants"][name]["learning_rate"],
         *(
-            records.epochs_to_reach(curve, share)
+            records.epochs_to_reach(curve, share) or "none"
             for share in (0.5, 0.75)
             for curve in curves
         ),
@@ -265,6 +265,17 @@ FACTS = [
                 np.median(records.finals(r, "plain")),
             )
         )(records.load_record("lenet5-best")),
+    ),
+    computed(
+        "| deeper, distorted | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
+        lambda: (
+            lambda r: (
+                r["variants"]["distorted"]["parameters"],
+                r["variants"]["distorted"]["epochs"],
+                *records.finals(r, "distorted"),
+                np.median(records.finals(r, "distorted")),
+            )
+        )(records.load_record("lenet5-best-augmented")),
     ),
     computed(
         "a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Network |",
@@ -869,7 +880,8 @@ FACTS = [
     ),
     *(
         computed(
-            f"| {name} | {{:g}} | {{}} | {{}} | {{:.1f}} % |",
+            f"| {name} | {{:g}} | {{}}, {{}}, {{}} | {{}}, {{}}, {{}} | "
+            "{:.1f}, {:.1f}, {:.1f} % |",
             lambda name=name: raced(name),
         )
         for name in records.load_record("alexnet-race")["variants"]
@@ -895,7 +907,7 @@ FACTS = [
         lambda: records.load_record("alexnet-race")["data"]["train"],
     ),
     computed(
-        "over-fitting; one seed, {} epochs. The",
+        "over-fitting; three seeds, {} epochs. The",
         lambda: records.load_record("alexnet-race")["variants"]["ReLU"]["epochs"],
     ),
     computed(

@@ -131,7 +131,7 @@ EXPERIMENTS = {
         "5,000 images, each at the learning rate that was the fastest",
         data="cifar10",
         variants={name: RACERS[name] for name in ("ReLU", "tanh")},
-        seeds=(0,),
+        seeds=(0, 1, 2),
         validation=1_000,
         first=5_000,
     ),

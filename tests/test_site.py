@@ -788,7 +788,7 @@ QUERIES = {
     "overfitting": "chapters/07.*",
     "over-fitting": "chapters/07.*",
     "relu": "chapters/.*",
-    "softmax": "chapters/02.*",
+    "softmax": "chapters/0[26].*",
     "padding": "chapters/04.*#padding.*",
     "vanishing gradient": "chapters/.*",
     "receptive field": "chapters/05.*",

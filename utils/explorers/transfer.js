@@ -4,17 +4,17 @@
 import { arrows, choice, explorer, focusOn, html, redraw } from "./common.js";
 import { clamp, range, sum } from "./maths.js";
 
-const SIZE = 28;
+const SIDE_OF_DIGIT = 28;
 
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const decoded = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say }) => {
   const known = model.get("known");
-  const pairs = bytes(known.pixels);
+  const pairs = decoded(known.pixels);
   const labels = [...known.labels].map(Number);
   const names = Object.keys(known.near);
   const near = Object.fromEntries(names.map((space) => {
-    const all = bytes(known.near[space]);
+    const all = decoded(known.near[space]);
     const wide = all.length / labels.length;
     return [space, range(labels.length).map((k) => [...all.slice(k * wide, (k + 1) * wide)])];
   }));
@@ -26,12 +26,12 @@ export default explorer("Nearest neighbours of a digit", ({ model, root, stage, 
 
   // Ink as transparency over the colour of the text: it reads in light and in dark.
   function picture(k) {
-    const canvas = html("canvas", { width: SIZE, height: SIZE, "aria-hidden": "true" });
+    const canvas = html("canvas", { width: SIDE_OF_DIGIT, height: SIDE_OF_DIGIT, "aria-hidden": "true" });
     const context = canvas.getContext("2d");
-    const image = context.createImageData(SIZE, SIZE);
+    const image = context.createImageData(SIDE_OF_DIGIT, SIDE_OF_DIGIT);
     const [r, g, b] = getComputedStyle(root).color.match(/\d+/g).map(Number);
-    range(SIZE * SIZE).forEach((p) => {
-      const pair = pairs[(k * SIZE * SIZE + p) >> 1];
+    range(SIDE_OF_DIGIT * SIDE_OF_DIGIT).forEach((p) => {
+      const pair = pairs[(k * SIDE_OF_DIGIT * SIDE_OF_DIGIT + p) >> 1];
       image.data.set([r, g, b, 17 * (p % 2 ? pair & 15 : pair >> 4)], 4 * p);
     });
     context.putImageData(image, 0, 0);

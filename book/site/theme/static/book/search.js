@@ -28,7 +28,7 @@
 
   // A place that teaches before one that asks, sums up or refers.
   const weight = ({ page, title }) => {
-    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.25 : 0.7;
+    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.15 : 0.4;
     return /^\d/.test(title) ? 1.5 : 0.7;
   };
 
@@ -37,7 +37,7 @@
     tokenize: split,
     processTerm: (word) => (SMALL.has(word) ? null : singular(word)),
     searchOptions: {
-      boost: { title: 5, chapter: 1.5 },
+      boost: { title: 3, chapter: 1.2 },
       prefix: (word, k, all) => k === all.length - 1 && word.length > 2,
       fuzzy: (word) => (word.length > 5 ? 0.2 : word.length > 3 && !/\d/.test(word) ? 1 : false),
       weights: { fuzzy: 0.15, prefix: 0.4 },

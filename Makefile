@@ -5,9 +5,8 @@ MINUTES ?= 60
 DEVICE ?= cuda
 python := .venv/bin/python
 site := _build/html
-# Three workers share two cores, since browsers and kernels often wait: one thread each,
-# in notebooks too.
-run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 3 --no-loadscope-reorder
+# Two workers share the machine: one thread each, in notebooks too.
+run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
 # Each notebook alone, as on Colab. The limits are for what hangs, not for what is slow.
 alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 

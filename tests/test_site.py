@@ -794,7 +794,7 @@ QUERIES = {
     "receptive field": "chapters/05.*",
     "im2col": "chapters/04.*#make-it-fast",
     "dropout": "chapters/07.*#dropout.*",
-    "backpropagation": "chapters/02.*#backpropagation",
+    "backpropagation": "chapters/02.*",
     "batch normalization": "chapters/07.*#batch-norm.*",
     "残差": "chapters/10.*|book/glossary.*",
     "25,557,032": "chapters/10.*",

@@ -28,8 +28,8 @@
 
   // A place that teaches before one that asks, sums up or refers.
   const weight = ({ page, title }) => {
-    if (!page.startsWith("chapters/")) return page.startsWith("exercises/") ? 0.15 : 0.4;
-    return /^\d/.test(title) ? 1.5 : 0.7;
+    if (page.startsWith("chapters/")) return /^\d/.test(title) ? 1.5 : 0.7;
+    return page === "book/glossary" ? 0.6 : 0.15;
   };
 
   const index = new window.MiniSearch({

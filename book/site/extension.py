@@ -222,8 +222,9 @@ def write_files(app, error):
         f'<body><p><a href="{home}">{app.config.html_title}</a></p></body></html>\n',
         encoding="utf-8",
     )
-    unused = "documentation_options.js", "doctools.js", "sphinx_highlight.js"
-    for pattern in ("*.css", "*.png", "searchtools.js", "language_data.js", *unused):
+    scripts = ("doctools", "documentation_options", "language_data", "searchtools")
+    scripts = (f"{name}.js" for name in (*scripts, "sphinx_highlight"))
+    for pattern in ("*.css", "*.png", *scripts):
         for unused in static.glob(pattern):
             unused.unlink()
 

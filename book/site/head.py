@@ -65,8 +65,8 @@ def write(app, error):
     if error is not None or app.builder.format != "html":
         return
     out, site = Path(app.outdir), site_address(app)
-    pages = sorted(name for name in app.env.found_docs if name in app.env.titles)
-    lines = [f"  <url><loc>{html.escape(f'{site}{n}.html')}</loc></url>" for n in pages]
+    pages = (html.escape(f"{site}{name}.html") for name in sorted(app.env.titles))
+    lines = [f"  <url><loc>{page}</loc></url>" for page in pages]
     (out / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

@@ -87,8 +87,8 @@ def parts(app, docname: str, text: str, where):
         kind = match["kind"].lower().rstrip("s")
         for number in re.finditer(r"\d+(?:\.\d+)?", match["list"]):
             start, stop = (match.start("list") + k for k in number.span())
-            first = number.start() == 0
-            start = match.start() if first else start
+            if number.start() == 0:  # the first link begins with the word
+                start = match.start()
             made = link(app, docname, kind, number[0], text[start:stop])
             if made is None:
                 LOGGER.warning("there is no %s %s", kind, number[0], location=where)

@@ -3,11 +3,10 @@
 import functools
 from dataclasses import replace
 
-import torch
 from torch import nn
 
-from utils.augmentation import RandomCropFlip
 from utils.experiments.recipes import SGD, Experiment, Recipe
+from utils.experiments.resnet import RESNET
 from utils.lenet import LeNet5
 from utils.records import load_weights
 from utils.resnet import CifarResNet
@@ -58,15 +57,7 @@ def three_ways(recipe, net, classes, source, rates, passes) -> dict[str, Recipe]
 
 
 DIGITS = Recipe(LeNet5, epochs=4, optimizer=SGD, learning_rate=0.05)
-PHOTOS = Recipe(
-    resnet20,
-    epochs=5,
-    batch_size=128,
-    optimizer=SGD,
-    learning_rate=0.1,
-    augment=RandomCropFlip(padding=4),
-    autocast=torch.bfloat16,
-)
+PHOTOS = replace(RESNET, model=resnet20, epochs=5, probe=None)
 FEW_PHOTOS = replace(PHOTOS, epochs=1, batch_size=25)
 
 

@@ -1,11 +1,10 @@
 """Walk along the shapes of AlexNet: the explorer of chapter 8."""
 
-import matplotlib.pyplot as plt
 import traitlets
 
-from utils import plotting
 from utils.counting import ALEXNET, changed, walk
 from utils.explorers import Explorer
+from utils.figures import alexnet as figures
 
 ONE_TOWER = changed(**{f"conv{k}": {"groups": 1} for k in (2, 4, 5)})
 ZOO = changed(
@@ -43,25 +42,4 @@ class AlexNetExplorer(Explorer):
     ).tag(sync=True)
 
     def still(self):
-        steps = walk()
-        fig, axes = plt.subplots(
-            3, 1, figsize=(6.4, 4.4), height_ratios=[1.5, 1, 1], sharex=True
-        )
-        places = range(len(steps))
-        for k, step in enumerate(steps):
-            side = 0.82 * max(step.size, 2) / 55
-            face = plotting.COLORS["blue" if step.parameters else "grey"]
-            corner = (k - side / 2, 0)
-            axes[0].add_patch(plt.Rectangle(corner, side, side, fc=face))
-            size = f"{step.size}²" if step.size > 1 else "1"
-            axes[0].text(k, side + 0.05, size, ha="center", fontsize=8)
-            axes[0].text(k, -0.2, f"×{step.channels}", ha="center", fontsize=8)
-        axes[0].set(ylim=(-0.25, 1.1), aspect="equal", title="maps")
-        axes[0].set_axis_off()
-        for ax, what in zip(axes[1:], ("parameters", "macs"), strict=True):
-            values = [getattr(step, what) / 1e6 for step in steps]
-            ax.bar(places, values, color=plotting.COLORS["blue"])
-            ax.set_title("million " + ("MACs" if what == "macs" else what))
-        axes[2].set_xticks(places, [step.name for step in steps], fontsize=8)
-        axes[2].set_xlim(-0.6, len(steps) - 0.4)
-        return fig
+        return figures.layers(walk(), lambda n: 0.82 * max(n, 2) / 55, "million")

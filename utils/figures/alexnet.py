@@ -5,6 +5,7 @@ import numpy as np
 
 from utils import plotting
 
+UNITS = {"thousand": 1e3, "million": 1e6}
 # Layers of the published net, one tower's share: name, maps or neurons, side.
 TOWER = (
     ("conv1", 48, 55),
@@ -80,6 +81,37 @@ def local_response(before, joined, apart):
         ax.set(xlabel="map", title=name, xticks=range(10))
     axes[1].set(ylim=(0, 0.6))
     axes[1].legend()
+    return fig
+
+
+def layers(costs, side, unit="thousand"):
+    """A network as a row of maps, and what each layer costs below.
+
+    Args:
+        costs: with name, size, channels, parameters and macs of each layer.
+        side: size of the maps -> side of their square, 1 for the largest.
+        unit: "thousand" or "million", of the costs.
+    """
+    fig, axes = plt.subplots(
+        3, 1, figsize=(6.4, 4.4), height_ratios=[1.5, 1, 1], sharex=True
+    )
+    places = range(len(costs))
+    for k, cost in enumerate(costs):
+        length = side(cost.size)
+        face = plotting.COLORS["blue" if cost.parameters else "grey"]
+        corner = (k - length / 2, 0)
+        axes[0].add_patch(plt.Rectangle(corner, length, length, fc=face))
+        size = f"{cost.size}²" if cost.size > 1 else "1"
+        axes[0].text(k, length + 0.05, size, ha="center", fontsize=8)
+        axes[0].text(k, -0.2, f"×{cost.channels}", ha="center", fontsize=8)
+    axes[0].set(ylim=(-0.25, 1.1), aspect="equal", title="maps")
+    axes[0].set_axis_off()
+    for ax, what in zip(axes[1:], ("parameters", "macs"), strict=True):
+        values = [getattr(cost, what) / UNITS[unit] for cost in costs]
+        ax.bar(places, values, color=plotting.COLORS["blue"])
+        ax.set_title(f"{unit} " + ("MACs" if what == "macs" else what))
+    axes[2].set_xticks(places, [cost.name for cost in costs], fontsize=8)
+    axes[2].set_xlim(-0.6, len(costs) - 0.4)
     return fig
 
 

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from utils import plotting
+from utils.figures import alexnet
 
 
 def layers(costs, image):
@@ -13,25 +14,7 @@ def layers(costs, image):
         costs: of `utils.design.budget`.
         image: height and width of the image.
     """
-    fig, axes = plt.subplots(
-        3, 1, figsize=(6.4, 4.2), height_ratios=[1.5, 1, 1], sharex=True
-    )
-    for k, cost in enumerate(costs):
-        side = 0.9 * max(cost.size / image, 0.06)
-        face = plotting.COLORS["blue" if cost.parameters else "grey"]
-        axes[0].add_patch(plt.Rectangle((k - side / 2, 0), side, side, fc=face))
-        size = f"{cost.size}²" if cost.size > 1 else "1"
-        axes[0].text(k, side + 0.05, size, ha="center", fontsize=8)
-        axes[0].text(k, -0.2, f"×{cost.channels}", ha="center", fontsize=8)
-    axes[0].set(ylim=(-0.25, 1.1), aspect="equal", title="maps")
-    axes[0].set_axis_off()
-    for ax, what in zip(axes[1:], ("parameters", "macs"), strict=True):
-        values = [getattr(cost, what) / 1e3 for cost in costs]
-        ax.bar(range(len(costs)), values, color=plotting.COLORS["blue"])
-        ax.set_title("thousand " + ("MACs" if what == "macs" else what))
-    axes[2].set_xticks(range(len(costs)), [c.name for c in costs], fontsize=8)
-    axes[2].set_xlim(-0.6, len(costs) - 0.4)
-    return fig
+    return alexnet.layers(costs, lambda size: 0.9 * max(size / image, 0.06))
 
 
 def contest(errors: dict, base: str):

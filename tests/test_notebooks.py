@@ -52,7 +52,7 @@ class Book:
         self.is_student_copy = path.parent.name == "exercises"
         self.is_master = path.parent.name == "masters"
         self.course = course()
-        self.shown_before = shown_before(path)
+        self.shown_before = shown_before(path.stem)
 
 
 @functools.cache
@@ -60,9 +60,10 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def shown_before(path: Path) -> set[str]:
+@functools.cache
+def shown_before(stem: str) -> set[str]:
     """Names whose code the chapters before this one show."""
-    earlier = [ROOT / f"chapters/{slug}.ipynb" for slug in CHAPTERS if slug < path.stem]
+    earlier = [ROOT / f"chapters/{slug}.ipynb" for slug in CHAPTERS if slug < stem]
     return {name for before in earlier for name in shown_code(read(before))}
 
 

@@ -52,6 +52,7 @@ def test_a_network_s_file_is_short_and_needs_torch_alone(module):
     assert imported - set(sys.stdlib_module_names) == {"torch"}
 
 
+@pytest.mark.slow
 @every_file
 def test_a_copy_of_the_file_trains_by_itself(module, tmp_path):
     network, shape = NETWORKS[module]

@@ -139,6 +139,7 @@ def test_gradients_are_those_of_the_plain_layout(name):
     check(name)
 
 
+@pytest.mark.slow
 def test_gradients_are_right_on_a_processor_with_avx2_only():
     """Most laptops. Elsewhere oneDNN does as if, when told to before it starts."""
     env = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2", "PYTHONPATH": str(ROOT)}

@@ -116,6 +116,7 @@ def test_network_starts_at_ln_10_and_learns_32_digits_by_heart():
     assert fit(again, x, labels, epochs=2, **settings) == losses[:2]
 
 
+@pytest.mark.slow
 def test_network_reads_digits():
     """Three of the epochs that chapter 5 makes."""
     train, test = mnist5k()

@@ -53,6 +53,7 @@ def test_a_grouped_convolution_is_two_convolutions():
         torch.testing.assert_close(getattr(whole[0], name).grad, torch.cat(grads))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_two_towers_compute_and_learn_the_same(name):
     """Logits, all gradients, and the weights after two steps of training."""

@@ -621,6 +621,7 @@ def die_after(steps):
     register_optimizer_step_post_hook(hook)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_never_killed(tmp_path):
     file, epochs = tmp_path / "run.pt", 6
     code = "import test_training as t; t.one_thread(); t.die_after(3 * 5 + 2); "

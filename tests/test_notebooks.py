@@ -507,6 +507,46 @@ def links_resolve(notebook, book):
                 yield f"{cell.id}: link to {target}: no such place in the file"
 
 
+# -- one letter for one thing
+
+
+@functools.cache
+def elsewhere() -> dict[str, re.Pattern]:
+    """What the notation page calls other books' signs and words -> how to find it."""
+    page = (ROOT / "book/notation.md").read_text(encoding="utf-8")
+    table = page.partition("## As other books have it")[2]
+    rows = re.findall(r"(?m)^\|[^|]+\| (.+) \|$", table)[2:]  # without its head
+    return {other: finder(other) for row in rows for other in row.split(", ")}
+
+
+def finder(other: str) -> re.Pattern:
+    """Finds a sign or some words in what `bare` makes of a text."""
+    if re.fullmatch(r"\$[^$]+\$", other):
+        other = other[1:-1]
+    words = bare(other.replace(r"{\cdot}", "")).split()  # of a font, all letters
+    pattern = r"\s*".join(map(re.escape, words))
+    if words[0][0].isalpha():  # also where a sentence begins
+        first = words[0][0]
+        pattern = rf"(?<![A-Za-z\\])[{first}{first.upper()}]{pattern[1:]}"
+    return re.compile(
+        pattern + (r"(?:e?s)?(?![A-Za-z])" if other[-2:].isalpha() else "")
+    )
+
+
+def bare(source: str) -> str:
+    """Markdown without code, quotations, targets of links, and what shapes formulas."""
+    source = re.sub(r"\]\([^)]*\)|\"[^\"\n]*\"|<[^>]*>", "", without_code(source))
+    return re.sub(r"\\[,;!]", " ", re.sub(r"\*\*|[{}]", "", source))
+
+
+def notation_is_ours(notebook, book):
+    for cell in markdown(notebook):
+        source = bare(cell.source)
+        for other, pattern in elsewhere().items():
+            if pattern.search(source):
+                yield f"{cell.id}: {other} is for other books: see book/notation.md"
+
+
 def explorers_are_there(notebook, book):
     for cell, output in shown(notebook):
         if saved := output.get("data", {}).get(outputs.SAVED):
@@ -572,6 +612,7 @@ RULES = [
     no_empty_cell,
     headings_are_in_order,
     links_resolve,
+    notation_is_ours,
     explorers_are_there,
     opens_and_closes_like_every_chapter,
     metadata_is_plain,
@@ -846,6 +887,14 @@ BAD = [
     (headings_are_in_order, cell(0, source="# 2 Perceptron"), "'# 1 '"),
     (headings_are_in_order, text("## 1.3 Later"), "numbered"),
     (headings_are_in_order, text("## 2.2 Other"), "numbered"),
+    (notation_is_ours, text("The **step size** is 1."), "step size is for other"),
+    (notation_is_ours, text("Minibatches of 32."), "minibatch"),
+    (notation_is_ours, text("a learning rate $\\alpha$"), "learning rate"),
+    (notation_is_ours, text("$w \\leftarrow w-\\alpha\\,g$"), "leftarrow"),
+    (notation_is_ours, text("With **stride** $s$ it"), "stride $s$"),
+    (notation_is_ours, text("$$y = x \\otimes w$$"), "otimes"),
+    (notation_is_ours, text("$\\mathbf{w}^\\top x$"), "mathbf"),
+    (notation_is_ours, text("$w^Tx$"), "^T"),
     (links_resolve, text("[a](gone.md)"), "no such file"),
     (links_resolve, text("[a](other.md#gone)"), "no such place"),
     (links_resolve, text("[a](#gone)"), "no such place"),
@@ -898,6 +947,10 @@ def test_a_bad_notebook_is_told(rule, spoil, message, place):
         source("import utils.perceptron as p\nnotebook.source(p.Unit)\np.Unit"),
         folded("# @title Draw the loss\nax.plot(x)", cellView="form"),
         source("from utils.explorers.mlp import MLPExplorer"),
+        text('Others say "dense layer", write `lr` or [call](other.md#here) it "log".'),
+        text(
+            "With stride $S$, $w \\leftarrow w - \\eta\\,g$ and $1 - \\alpha$; $\\top$."
+        ),
     ],
 )
 def test_what_a_page_may_show(spoil, place):

@@ -40,7 +40,7 @@ def padding_widths(kernel_size, padding=0, dilation=1):
 
 
 def output_size(n, kernel_size, stride=1, padding=0, dilation=1):
-    """Numbers that come out: floor((n + 2p - d (m - 1) - 1) / s) + 1, formula (3.3).
+    """Numbers that come out: floor((n + 2P - D (m - 1) - 1) / S) + 1, formula (3.3).
 
     What is left over at the end of the signal, if s does not divide, is not looked at.
     In two dimensions the rule holds for the height and for the width.

@@ -19,7 +19,7 @@ def conv_transpose1d(y, w, stride=1, padding=0):
     """C.T y for the C of cross_correlate1d(x, w, stride, padding): (p,) -> (n,).
 
     Each value lays down a copy of the kernel, a stride after the one before; n is
-    s (p - 1) + m - 2 padding.
+    S (p - 1) + m - 2 padding.
     """
     x = np.zeros(stride * (len(y) - 1) + len(w))
     for t, value in enumerate(y):
@@ -37,7 +37,7 @@ def insert_zeros(y, stride):
 def transposed_size(n, kernel_size, stride=1, padding=0, output_padding=0, dilation=1):
     """Numbers that a transposed convolution makes of n, along one axis.
 
-    s (n - 1) + d (m - 1) + 1 - 2p, and output_padding more: of the s sizes that a
+    S (n - 1) + D (m - 1) + 1 - 2P, and output_padding more: of the S sizes that a
     convolution of stride s takes to n, it picks one.
 
     Raises:

@@ -16,9 +16,10 @@ def touching_three():
     return np.linalg.solve(Z, np.ones(3)).round(12)
 
 
-def lonely(n):
-    """n examples of class 1, each with an input of its own, and x = 0 of class 0."""
-    return np.vstack([np.eye(n), np.zeros(n)]), np.append(np.ones(n, int), 0)
+def after_two():
+    """w and b after the first two mistakes."""
+    seen = [step for step in perceptron.steps(*SIX) if step.error]
+    return np.append(seen[1].weight, seen[1].bias)
 
 
 FACTS = [
@@ -78,7 +79,7 @@ FACTS = [
         lambda: ((np.dot((2, 1), (1, -0.5)) + 1, np.dot((1, 1.5), (1, -0.5)))),
     ),
     cited(
-        "The proof is short, and from 1962",
+        "Novikoff 1962",
         "novikoff1962",
     ),
     computed(
@@ -148,6 +149,18 @@ FACTS = [
         ),
     ),
     computed(
+        r"$w$ was $({:g}, {:g}, {:g})$: $u^\top w \approx {:.2f}$ is above "
+        r"$2\gamma \approx {:.2f}$, and $\lVert w \rVert \approx {:.2f}$ below "
+        r"$\sqrt2\,R \approx {:.2f}$",
+        lambda: (
+            *(w := after_two()),
+            w @ touching_three() / np.linalg.norm(touching_three()),
+            2 / np.linalg.norm(touching_three()),
+            np.linalg.norm(w),
+            math.sqrt(2 * 6),
+        ),
+    ),
+    computed(
         "you will not find {:.3f}",
         lambda: perceptron.max_margin(np.column_stack([SIX[0], np.ones(6)]), SIX[1])[1],
     ),
@@ -167,25 +180,6 @@ FACTS = [
         lambda: (
             lambda X, y: perceptron.novikoff_bound(np.column_stack([X, np.ones(6)]), y)
         )(*perceptron.EXAMPLES["six points"]),
-    ),
-    computed(
-        "Take {} examples of class 1",
-        lambda: 50,
-    ),
-    computed(
-        "each is a mistake once: {} mistakes",
-        lambda: sum(
-            bool(step.error)
-            for step in perceptron.steps(*lonely(50), fit_intercept=False)
-        ),
-    ),
-    computed(
-        "$u = (1, \\dots, 1) / \\sqrt{{{:.0f}}}$ has the margin $1 / \\sqrt{{{:.0f}}}$",
-        lambda: (50, perceptron.max_margin(*lonely(50))[1] ** -2),
-    ),
-    computed(
-        "with $R = 1$: the bound is {:.0f}",
-        lambda: perceptron.novikoff_bound(*lonely(50)),
     ),
     cited(
         "In 1969 Marvin Minsky and Seymour Papert gave the perceptron",

@@ -32,6 +32,16 @@ FACTS = [
         ][0],
     ),
     computed(
+        r"$-\frac{{1}}{{{:.3f}}} \cdot {:.3f}\,(1 - {:.3f}) = {:.3f}$ for $a_1$, "
+        r"$-\frac{{1}}{{{:.3f}}} \cdot {:.3f}\,(0 - {:.3f}) = {:.3f}$ for $a_2$",
+        lambda: [
+            (y[0], y[0], y[0], slope[0], y[0], y[0], y[1], slope[1])
+            for net, x, d in [mlp.worked_example()]
+            for y in [net.z[2][0]]
+            for slope in [mlp.softmax_jacobian(net.a[1][0]).T @ (-d[0] / y)]
+        ][0],
+    ),
+    computed(
         r"$\delta^{{(2)}}_1 = {:.3f} - {:g} = {:.3f}$",
         lambda: [
             (net.z[2][0, 0], d[0, 0], net.delta[1][0, 0])
@@ -88,14 +98,14 @@ FACTS = [
         lambda: (0.5, 0.05, 400) if xor_solved(0.05, 400) == 0 else None,
     ),
     computed("a network of 3 hidden units and one of {}", lambda: 20),
-    computed("From {} there are slopes", lambda: 0.5),
+    computed("From {} all hidden units have the same", lambda: 0.5),
     computed(
         "$(1/2)^{{{}}}$ is a thousandth, $2^{{{}}}$ a thousand",
         lambda: (10, round(math.log2(1000))),
     ),
     computed("Ten hidden layers of {} ReLUs", lambda: 100),
     computed(r"$E$ stays at $\ln {} = {:.2f}$", lambda: (10, math.log(10))),
-    computed("the $4^9 = {:,}$ that a slope of 1/4", lambda: 4**9),
+    computed("the $4^9 = {:,}$ that slopes of 1/4", lambda: 4**9),
     computed(
         "The way back needs {:,} numbers for each image",
         lambda: sum([784, 100, 10]) + sum([100, 10]),  # all z and all a
@@ -105,7 +115,6 @@ FACTS = [
         "At {} it is still on its way; at 2 the steps are too long; {} serves",
         lambda: (0.02, 0.2),
     ),
-    computed("teach it these {:,} images", lambda: len(data.mnist5k()[0].y)),
     computed(
         "give a hundred units at each pixel, ${}^{:.0f}$ in all",
         lambda: (10, math.log10(100 * 10**6)),
@@ -123,19 +132,8 @@ FACTS = [
         lambda: ((10, math.log10(np.finfo(np.float64).eps) / 3)),
     ),
     computed(
-        "{:,} digits of MNIST, {:,} of them to learn from",
-        lambda: [
-            (len(train.y) + len(test.y), len(train.y))
-            for train, test in [data.mnist5k()]
-        ][0],
-    ),
-    computed(
-        "Each has {} × {} pixels",
-        lambda: data.mnist5k()[0].x.shape[2:],
-    ),
-    computed(
-        "for a network of fully connected layers a row of {} numbers",
-        lambda: data.mnist5k()[0].x[0].size,
+        "the {:,} training digits of chapter 1, each a row of {} numbers",
+        lambda: (len(data.mnist5k()[0].y), data.mnist5k()[0].x[0].size),
     ),
     computed(
         r"$E = -\ln\frac{{1}}{{{}}} = \ln {}$",
@@ -154,7 +152,7 @@ FACTS = [
         lambda: ((40, data.mnist5k()[0].x[0].size)),
     ),
     computed(
-        r"one hidden layer of {} units and two classes, for an ordinary "
+        r"One hidden layer of {} units and two classes, for an ordinary "
         r"photograph of ${} \times {} \times 3$ numbers, has {:,} parameters",
         lambda: ((1000, 224, 224, mlp.count_parameters([224 * 224 * 3, 1000, 2]))),
     ),
@@ -177,7 +175,7 @@ FACTS = [
         lambda: 10 * 10,
     ),
     computed(
-        "each looking for something else, take ${}^{:.0f}$",
+        "a hundred different sets take ${}^{:.0f}$",
         lambda: ((10, math.log10(100 * 10 * 10))),
     ),
 ]

@@ -5,11 +5,11 @@ from utils import convolution1d, counting
 
 FACTS = [
     computed(
-        "$m = 4$ would need $p = {}$",
+        "$m = 4$ would need $P = {}$",
         lambda: (4 - 1) / 2,
     ),
     computed(
-        "The fully connected layer has {} weights, the convolution {}",
+        "Not {} weights but {}, whatever the length",
         lambda: (convolution1d.output_size(24, 5) * 24, 5),
     ),
     computed(

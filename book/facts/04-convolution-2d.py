@@ -5,7 +5,7 @@ from utils import convolution1d, counting
 
 FACTS = [
     computed(
-        r"a photograph of ${}\times{}$ pixels, which",
+        r"the photograph of the next section, ${}\times{}$ pixels",
         lambda: (426 // 3, (576 - 150) // 3),
     ),
     computed(
@@ -13,7 +13,7 @@ FACTS = [
         lambda: (240, 240, *2 * [240 - 10 * (240 - convolution1d.output_size(240, 5))]),
     ),
     computed(
-        "no middle pixel, and {} becomes {}:",
+        "With $K = 4$, {} becomes {}:",
         lambda: (32, convolution1d.output_size(32, 4, padding=(4 - 1) // 2)),
     ),
     computed(
@@ -40,7 +40,7 @@ FACTS = [
         ),
     ),
     computed(
-        "Nearly ten million against {}",
+        "nearly ten million against {}",
         lambda: counting.count_parameters(counting.nn.Conv2d(3, 4, 5)),
     ),
     computed(

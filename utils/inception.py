@@ -128,7 +128,8 @@ def inception_blocks(channels, table, **settings):
     return blocks
 
 
-# Table 1 of the paper: one, three, five, pool of each module.
+# Table 1 of the paper, maps by branch:
+# 1 x 1, 3 x 3 (reduced, out), 5 x 5 (reduced, out), pooling.
 MODULES = {
     "3a": (64, (96, 128), (16, 32), 32),
     "3b": (128, (128, 192), (32, 96), 64),

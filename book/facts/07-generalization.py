@@ -120,7 +120,7 @@ FACTS = [
     computed("loss stops above {:.2f}", softmax_twice),
     computed("(Why {:.2f}?", softmax_twice),
     computed(r"$\ln(1 + 9/e) = {:.2f}$", softmax_twice),
-    computed("begin at {}, double or halve", lambda: 0.08),
+    computed("from {} on, doubled or halved", lambda: 0.08),
     computed(
         r"at {} % right, the share has a standard error of $\sqrt{{{} \cdot "
         r"{:.2f}/{}}}$",

@@ -265,7 +265,7 @@ FACTS = [
         "krizhevsky2012",
     ),
     computed(
-        "with fully connected layers of {} neurons",
+        "With fully connected layers of {} neurons",
         lambda: alexnet.SmallAlexNet().fc6.out_features,
     ),
     cited(
@@ -399,7 +399,7 @@ FACTS = [
         variants,
     ),
     computed(
-        r"With $\sigma={:.1f}$ this is ${:.1f}+{:.1f}$;",
+        r"With $\sigma={:.1f}$ this is ${:.1f}+{:.1f}$.",
         lambda: (0.8, math.log(1000), 0.8**2 / 2),
     ),
     cited(
@@ -438,7 +438,7 @@ FACTS = [
         ),
     ),
     computed(
-        "The start with {:g} costs each",
+        "the start with {:g} costs each",
         lambda: 0.01,
     ),
     computed(

@@ -145,7 +145,8 @@ FACTS = [
     cited("3.57 % in 2015", "he2016"),
     cited("2.25 % in 2017", "hu2018"),
     computed(
-        "it wanders through the same range, between {:.1f} and {:.1f}",
+        "the gradient at the stem wanders through the same range, between {:.1f} and "
+        "{:.1f}",
         lambda: (
             min(x.min() for x in stem_gradients()),
             max(x.max() for x in stem_gradients()),

@@ -149,8 +149,8 @@ FACTS = [
         ),
     ),
     computed(
-        "With $j={}$ our 0 costs $1+\\log(e^{{-{}}}+e^{{-1}}+\\dots)="
-        "1+\\log({:.3f}+{:.3f})={:.2f}$",
+        "With $j={}$ our 0 costs $1+\\ln(e^{{-{}}}+e^{{-1}}+\\dots)="
+        "1+\\ln({:.3f}+{:.3f})={:.2f}$",
         lambda: (
             *(0.1, 0.1, math.exp(-0.1), math.exp(-1)),
             1 + math.log(math.exp(-0.1) + math.exp(-1)),

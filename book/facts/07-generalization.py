@@ -76,6 +76,10 @@ FACTS = [
         lambda: (hand_backward()[0], *hand_backward()[1]),
     ),
     computed(
+        "the first number keeps {:.1f}: the mean takes {:.2f}, the stretching {:.2f}",
+        lambda: (hand_gradient()[0][0], hand_backward()[0], hand_backward()[1][0]),
+    ),
+    computed(
         r"the gradient $({:.1f}, {:.1f}, {:.1f}, {:.1f})/\sqrt5$",
         lambda: tuple(hand_gradient()[0]),
     ),

@@ -377,6 +377,14 @@ FACTS = [
         lambda: (PROBED, dissection.count_depth(resnet.CifarResNet(56))),
     ),
     computed(
+        "with shortcuts {} layers beat {}",
+        lambda: (
+            (56, 20)
+            if training_errors("residual-56")[-1] < training_errors("residual-20")[-1]
+            else None
+        ),
+    ),
+    computed(
         r"ResNet-50, of bottlenecks: $1 + 3\cdot {} + 1$ layers, {:,} parameters, "
         "{:.2f} billion MACs",
         lambda: (

@@ -3,7 +3,7 @@
 // numbers and a scale. Each number that it computes shows its formula.
 
 import { button, explorer, fields, html, number, redraw, svg } from "./common.js";
-import { formulas, largestTerms, nameOf, chance, strongestMap, valueOf } from "./lenet_formula.js";
+import { formulas, largestTerms, LISTED, nameOf, chance, strongestMap, valueOf } from "./lenet_formula.js";
 import { disturb, drawOn, PENS, preprocess, SIDE } from "./lenet_ink.js";
 import { bytes, LAYERS, readDigit, sourcesOf, spotOf, targetsOf, unpack } from "./lenet_net.js";
 import { clamp, range, softmax } from "./maths.js";
@@ -32,7 +32,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   const neutral = { right: 0, down: 0, turn: 0, noise: 0 };
   const beginning = () => ({
     strokes: [], example: FIRST, width: "medium", ...neutral,
-    spot: narrow.matches ? null : spotOf("C1", 0, 10, 14), shown: 0,
+    spot: narrow.matches ? null : spotOf("C1", 5, 23, 10), shown: 0,
   });
   const state = beginning();
   const past = []; // what Undo brings back
@@ -130,7 +130,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     cells[name] = ROW[name] ? [canvas(1)] : range(maps, () => canvas(side));
     sheets[name] = html("div", {
       class: "lenet-maps", tabindex: 0, role: "application",
-      "aria-label": `${words} Arrow keys choose a number${maps > 1 && side > 1 ? ", with Shift one of the next map" : ""}.`,
+      "aria-label": `${words} Arrow keys choose a number${maps > 1 && side > 1 ? ", with Shift the next map's" : ""}.`,
     }, cells[name]);
     const pick = (event) => {
       const node = event.target;
@@ -196,9 +196,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     const nodes = [];
     const [x, y, width, height] = boxOf(spot);
     const dense = LAYERS[spot.layer].side === 1 && spot.layer !== "C5";
-    const line = (from, to, attributes) => nodes.push(svg("line", {
-      x1: from[0], y1: from[1], x2: to[0], y2: to[1], ...attributes,
-    }));
+    const line = ([x1, y1], [x2, y2], attributes) => nodes.push(svg("line", { x1, y1, x2, y2, ...attributes }));
     if (dense) {
       const terms = largestTerms(net, said, spot);
       const most = Math.abs(terms[0].value * terms[0].weight);
@@ -207,19 +205,22 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
         const box = boxOf(from);
         const strength = Math.abs(value * weight) / (most || 1);
         const start = narrow.matches ? [box[0] + box[2] / 2, box[1] + box[3]] : [box[0] + box[2], box[1] + box[3] / 2];
+        if (k < LISTED) {
+          nodes.push(frame(box, "source"));
+          line(start, to, { class: "lenet-under" });
+        }
         line(start, to, {
           class: value * weight < 0 ? "lenet-less" : "lenet-more", "stroke-width": 0.4 + 2 * strength,
-          opacity: 0.1 + 0.7 * strength,
+          opacity: k < LISTED ? 1 : 0.3,
         });
-        if (k < 8) nodes.push(frame(box, "source"));
       });
     } else {
-      for (const from of sourcesOf(spot)) {
+      for (const [k, from] of sourcesOf(spot).entries()) {
         const box = boxOf(from);
         const [right, bottom] = [box[0] + box[2], box[1] + box[3]];
         const ends = narrow.matches ? [[box[0], bottom], [right, bottom]] : [[right, box[1]], [right, bottom]];
         for (const end of ends) line(end, [x + width / 2, y + height / 2], { class: "lenet-wire" });
-        nodes.push(frame(box, "source"));
+        nodes.push(frame(box, k === state.shown ? "opened" : "source"));
       }
     }
     const targets = targetsOf(spot);
@@ -272,7 +273,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
       inPlace(details, () => choose(spot, { keeps: true }));
       title.focus({ preventScroll: true });
     },
-    open: (map) => { state.shown = map; explain(); },
+    open: (map) => { state.shown = map; explain(); wire(); },
   });
 
   function explain() {
@@ -364,8 +365,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     });
     root.dataset.verdict = drawn ? level : "none";
     verdict.textContent = drawn ? String(best) : "?";
-    opinion.textContent = { sure: "and says", likely: "and would say", doubtful: "not sure:" }[level];
-    if (!drawn) opinion.textContent = "and says";
+    const opinions = { sure: "and says", likely: "and would say", doubtful: "not sure:" };
+    opinion.textContent = drawn ? opinions[level] : "and says";
     undo.disabled = !past.length;
     clear.disabled = nothing();
     examples.forEach((node, k) => node.setAttribute("aria-pressed", String(k === state.example)));
@@ -378,8 +379,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   function tell(drawn, level) {
     const order = Array.from(shares, (share, digit) => [share, digit]).sort((a, b) => b[0] - a[0]);
     const [first, second] = order.map(([share, digit]) => `${digit}, with ${chance(share)}`);
-    const opening = { sure: "The net says", likely: "The net would say", doubtful: "The net is not sure: perhaps" }[level];
-    say(drawn ? `${opening} ${first}; after that ${second}.`
+    const words = { sure: "says", likely: "would say", doubtful: "is not sure: perhaps" }[level];
+    say(drawn ? `The net ${words} ${first}; after that ${second}.`
       : `Nothing is drawn. The softmax shares out 100 % all the same: for blank paper the net says ${first}.`);
   }
 
@@ -510,7 +511,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
 
   const hint = (...words) => html("p", { class: "lenet-hint" }, ...words);
   picture.append(
-    html("figure", { class: "lenet-draw" }, html("figcaption", {}, html("b", {}, "Draw here"), " or on an example"), pad,
+    html("figure", { class: "lenet-draw" },
+      html("figcaption", {}, html("b", {}, "Draw here"), " or on an example"), pad,
       html("div", { class: "lenet-buttons" },
         html("span", { role: "group", "aria-label": "Pens" }, pens.map(([, node]) => node)),
         html("span", {}, undo, clear))),
@@ -532,11 +534,12 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
       html("span", { class: "lenet-hint" }, "A digit of MNIST, or your own:"), html("div", {}, examples)),
     picture,
     hint(html("span", { class: "lenet-positive" }), " above zero",
-      activation === "tanh" ? [", ", html("span", { class: "lenet-negative" }), " below; full colour is 1."]
-        : "; full colour is the largest value of the layer.",
-      " Click a number: frames show what it is made of, dashed ones where it goes. Maps, rows and columns count from 0. ",
-      html("span", { class: "lenet-keys" }, "Keys: in the pad, arrows move the pen, Space sets it down and lifts it; in a layer, "
-        + "arrows choose a number.")));
+      activation === "tanh" ? [", ", html("span", { class: "lenet-negative" }), " below; full colour is 1. "]
+        : "; full colour is the largest value of the layer. ",
+      "Choose a number: frames show what it is made of, dashed ones where it goes. ",
+      "Maps, rows and columns count from 0. ",
+      html("span", { class: "lenet-keys" },
+        "Keys: in the pad, arrows move the pen, Space sets it down and lifts it; in a layer, they choose a number.")));
   controls.append(html("span", { class: "lenet-hint" }, "Disturb the picture:"), ...settings, straighten, reset);
   controls.before(text);
 

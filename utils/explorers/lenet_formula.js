@@ -3,21 +3,24 @@
 
 import { bracketed, button, html, number, panel, thousands } from "./common.js";
 import { grid, shade } from "./grid.js";
-import { biasOf, heaviest, indexOf, LAYERS, layerAfter, layerBefore, sourcesOf, targetsOf, termsOf } from "./lenet_net.js";
-import { range, softmax, sum } from "./maths.js";
+import {
+  biasOf, heaviest, indexOf, LAYERS, layerAfter, layerBefore, sourcesOf, spotOf, targetsOf, termsOf,
+} from "./lenet_net.js";
+import { matrix, softmax, sum } from "./maths.js";
 
 const two = (value) => number(value, 2);
 const inBrackets = (value) => bracketed(value, two);
 const product = ({ value, weight }) => value * weight;
-const LISTED = 8; // terms of a neuron, the largest
+export const LISTED = 8; // terms of a neuron, the largest
 export const chance = (share) => (share > 0.9995 ? ">99.9 %" : `${number(100 * share, 1)} %`);
 
 export function nameOf({ layer, map, row, column }) {
   if (layer === "output") return `output, digit ${map}`;
   if (LAYERS[layer].side === 1) return `${layer}, neuron ${map}`;
-  return `${layer}${layer === "input" ? "" : `, map ${map}`}, row ${row}, column ${column}`;
+  return `${layer === "input" ? layer : `${layer}, map ${map}`}, row ${row}, column ${column}`;
 }
 
+const layerName = (name) => (name === "input" || name === "output" ? `the ${name}` : name);
 export const valueOf = (said, spot) => said[spot.layer][indexOf(spot)];
 const sumsOf = (groups) => groups.map((rows) => sum(rows.flat().map(product)));
 
@@ -82,13 +85,12 @@ export function formulas({ net, activation, picture, go, open }) {
 
   function ofPool(said, spot) {
     const [frame] = sourcesOf(spot);
-    const rows = range(2, (r) => range(2, (c) => ({
-      layer: frame.layer, map: frame.map, row: frame.row + r, column: frame.column + c,
-    })));
+    const rows = matrix(2, 2, (r, c) => spotOf(frame.layer, frame.map, frame.row + r, frame.column + c));
     const values = rows.map((row) => row.map((one) => valueOf(said, one)));
     const most = valueOf(said, spot);
     return [
-      html("div", { class: "lenet-tables" }, table(`its four numbers of ${frame.layer}`, values, rows, (v) => v === most)),
+      html("div", { class: "lenet-tables" },
+        table(`its four numbers of ${frame.layer}`, values, rows, (value) => value === most)),
       equation(`max(${values.flat().map(two).join(", ")}) =`, [two(most), spot.layer]),
       html("p", {}, "The largest passes. The other three change nothing."),
     ];
@@ -106,24 +108,23 @@ export function formulas({ net, activation, picture, go, open }) {
     const most = Math.max(...sums.map(Math.abs));
     const rows = groups[several ? shown : 0];
     const take = (f) => rows.map((row) => row.map(f));
-    const whose = several ? ` of map ${shown}` : "";
+    const source = several ? `${from}, map ${shown}` : "the input";
     const nodes = several ? [
       html("p", {}, `${groups.length} maps of ${from}, each with a kernel of its own. What each adds:`),
-      html("div", { class: "lenet-channels", role: "group", "aria-label": `Maps of ${from}` }, sums.map((one, d) => button(
-        [picture(groups[d].map((row) => row.map(({ weight }) => weight)), `${spot.layer} ${spot.map} ${d}`),
-          html("span", {}, two(one))],
-        () => open(d),
-        {
+      html("div", { class: "lenet-channels", role: "group", "aria-label": `Maps of ${from}` },
+        sums.map((one, d) => button([
+          picture(groups[d].map((row) => row.map(({ weight }) => weight)), `${spot.layer} ${spot.map} ${d}`),
+          html("span", {}, two(one)),
+        ], () => open(d), {
           "aria-pressed": String(d === shown), "aria-label": `map ${d} adds ${two(one)}`, "data-key": `map ${d}`,
           style: `background: ${shade(one, most)}`,
-        },
-      ))),
+        }))),
     ] : [];
     nodes.push(
       html("div", { class: "lenet-tables" },
-        table(`numbers of ${from === "input" ? "the input" : from}${whose}`, take(({ value }) => value), take((term) => term.from)),
-        html("span", {}, "·"), table(`kernel${whose}`, take(({ weight }) => weight)),
-        html("span", {}, "="), table(`products, together ${two(sums[several ? shown : 0])}`, take(product))),
+        table(source, take(({ value }) => value), take((term) => term.from)),
+        html("span", {}, "·"), table(several ? "its kernel" : "kernel", take(({ weight }) => weight)),
+        html("span", {}, "="), table(`products, together ${two(sum(rows.flat().map(product)))}`, take(product))),
       equation([two(sum(sums)), several ? `${groups.length} maps together` : "25 products"], "+",
         [inBrackets(bias), "bias"], ...end(sum(sums) + bias, spot, valueOf(said, spot))),
     );
@@ -137,7 +138,7 @@ export function formulas({ net, activation, picture, go, open }) {
     const parts = [terms.slice(0, LISTED), terms.slice(LISTED)].map((some) => sum(some.map(product)));
     const z = sum(parts) + bias;
     const nodes = [
-      html("p", {}, `${terms.length} numbers of ${terms[0].from.layer}, each times its weight. The ${LISTED} largest:`),
+      html("p", {}, `${terms.length} numbers of ${terms[0].from.layer}, each times its weight. Largest:`),
       html("div", { class: "lenet-largest ex-numbers" }, terms.slice(0, LISTED).map((term, k) => button(
         [html("b", {}, nameOf(term.from)),
           html("span", {}, `${two(term.value)} · ${inBrackets(term.weight)} = ${two(product(term))}`)],
@@ -148,10 +149,11 @@ export function formulas({ net, activation, picture, go, open }) {
       "+", [inBrackets(bias), "bias"]];
     if (spot.layer !== "output") return [...nodes, equation(...start, ...end(z, spot, valueOf(said, spot)))];
     const powers = Array.from(said.output, Math.exp);
-    const write = (value) => (value < 100 ? two(value) : thousands(value));
+    const [power, all] = [powers[spot.map], sum(powers)].map((value) => (value < 100 ? two(value) : thousands(value)));
+    const e = (exponent, ...before) => html("span", {}, ...before, "e", html("sup", {}, exponent));
     return [...nodes, equation(...start, "=", [two(z), "logit z"]),
-      equation("softmax:", [write(powers[spot.map]), `e to the ${two(z)}`], "/",
-        [write(sum(powers)), "the ten digits' e to the z"], "=", [chance(softmax(said.output)[spot.map]), "probability"])];
+      equation("softmax:", [power, e(two(z))], "/", [all, e("z", "all ten ")], "=",
+        [chance(softmax(said.output)[spot.map]), `probability of a ${spot.map}`])];
   }
 
   // Where a number goes from here.
@@ -164,12 +166,12 @@ export function formulas({ net, activation, picture, go, open }) {
       const [value, most] = [valueOf(said, spot), valueOf(said, target)];
       const words = value === most ? "It is the largest of its four and passes, to "
         : `It ends here: of its four, ${two(most)} is larger. Pool: `;
-      return [html("p", { class: "lenet-onwards" }, words, link({ ...target }))];
+      return [html("p", { class: "lenet-onwards" }, words, link(spotOf(to, target.map, target.row, target.column)))];
     }
     const count = sum(frames.map(({ rows, columns }) => rows * columns));
     const { spot: target, weight } = heaviest(net, spot);
-    return [html("p", { class: "lenet-onwards" }, `It goes to ${count} numbers of ${to} (dashed). With the largest weight, `
-      + `${two(weight)}, to `, link(target))];
+    const words = `It goes to ${count} numbers of ${layerName(to)} (dashed), with the largest weight, ${two(weight)}, to `;
+    return [html("p", { class: "lenet-onwards" }, words, link(target))];
   }
 
   return (said, spot, shown) => {

@@ -16,6 +16,7 @@ const MOVES = {
 const PAD = 560; // pixels of the pad's canvas
 const FIRST = 3; // the example with which it opens
 const [SURE, DOUBTFUL] = [0.9, 0.5]; // from so much on the net says a digit; below, it is not sure
+const PAUSE = 100; // milliseconds
 const NARROW = "(max-width: 640px)"; // as in the style sheet
 // Neurons are drawn as pixels: so many in a row, on a narrow page and a wide one.
 const ROW = { C5: [24, 4], F6: [21, 3] };
@@ -41,6 +42,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   const pen = { x: STEPS / 2, y: STEPS / 2, down: false };
   let drawing = null; // the pointer that draws
   let waiting = 0; // for the next frame
+  let explained = 0; // when the formula was written
   let seen, said, shares;
 
   const nothing = () => !state.strokes.length && state.example === null;
@@ -278,6 +280,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
 
   function explain() {
     const { spot } = state;
+    explained = performance.now();
     details.hidden = !spot;
     if (!spot) return;
     title.textContent = `${nameOf(spot)}: ${number(valueOf(said, spot), 2)}`;
@@ -371,7 +374,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     clear.disabled = nothing();
     examples.forEach((node, k) => node.setAttribute("aria-pressed", String(k === state.example)));
     pens.forEach(([name, node]) => node.setAttribute("aria-pressed", String(name === state.width)));
-    explain();
+    // Its many numbers cost more than the picture: while a line grows, not every time.
+    if (drawing === null || performance.now() - explained > PAUSE) explain();
     wire();
     tell(drawn, level);
   }

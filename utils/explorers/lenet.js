@@ -259,6 +259,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
 
   const kernels = new Map(); // their pictures
   function kernelPicture(weights, key) {
+    if (kernels.size > 300) kernels.clear();
     if (!kernels.has(key)) {
       const node = canvas(weights.length);
       const values = weights.flat();

@@ -50,18 +50,18 @@ export function formulas({ net, activation, picture, go, open }) {
 
   const link = (spot, words = nameOf(spot)) => button(words, () => go(spot), { "data-key": `to ${nameOf(spot)}` });
 
-  // Numbers in a table: those that lead on are a part of `spots`, rows of spots.
-  function table(words, values, spots, marked = () => false) {
+  // Numbers in a table, which lead on to `spots` if there are any; one of them is marked.
+  function table(words, values, spots, marked = null) {
     const made = panel("lenet-numbers", words, { role: "grid" });
     const most = Math.max(...values.flat().map(Math.abs));
     grid(made.canvas, values, (r, c, value) => {
       const spot = spots?.[r][c];
-      const mark = marked(value);
+      const mark = value === marked;
       return {
         fill: shade(value, most), stroke: mark ? "focus" : "line", width: mark ? 3 : 1,
         label: `${spot ? nameOf(spot) : `row ${r}, column ${c}`}: ${two(value)}`,
         ...(spot && {
-          tab: r === 0 && c === 0, onclick: () => go(spot),
+          tab: marked === null ? r === 0 && c === 0 : mark, onclick: () => go(spot),
           onkeydown: (event) => {
             if (event.key !== "Enter" && event.key !== " ") return;
             event.preventDefault();
@@ -90,7 +90,7 @@ export function formulas({ net, activation, picture, go, open }) {
     const most = valueOf(said, spot);
     return [
       html("div", { class: "lenet-tables" },
-        table(`its four numbers of ${frame.layer}`, values, rows, (value) => value === most)),
+        table(`its four numbers of ${frame.layer}`, values, rows, most)),
       equation(`max(${values.flat().map(two).join(", ")}) =`, [two(most), spot.layer]),
       html("p", {}, "The largest passes. The other three change nothing."),
     ];
@@ -108,6 +108,8 @@ export function formulas({ net, activation, picture, go, open }) {
     const most = Math.max(...sums.map(Math.abs));
     const rows = groups[several ? shown : 0];
     const take = (f) => rows.map((row) => row.map(f));
+    const [products, places] = [take(product), take((term) => term.from)];
+    const largest = products.flat().reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
     const source = several ? `${from}, map ${shown}` : "the input";
     const nodes = several ? [
       html("p", {}, `${groups.length} maps of ${from}, each with a kernel of its own. What each adds:`),
@@ -122,9 +124,9 @@ export function formulas({ net, activation, picture, go, open }) {
     ] : [];
     nodes.push(
       html("div", { class: "lenet-tables" },
-        table(source, take(({ value }) => value), take((term) => term.from)),
+        table(source, take(({ value }) => value), places),
         html("span", {}, "·"), table(several ? "its kernel" : "kernel", take(({ weight }) => weight)),
-        html("span", {}, "="), table(`products, together ${two(sum(rows.flat().map(product)))}`, take(product))),
+        html("span", {}, "="), table(`products, together ${two(sum(products.flat()))}`, products, places, largest)),
       equation([two(sum(sums)), several ? `${groups.length} maps together` : "25 products"], "+",
         [inBrackets(bias), "bias"], ...end(sum(sums) + bias, spot, valueOf(said, spot))),
     );
@@ -164,8 +166,8 @@ export function formulas({ net, activation, picture, go, open }) {
     if (LAYERS[to].pool) {
       const [target] = frames;
       const [value, most] = [valueOf(said, spot), valueOf(said, target)];
-      const words = value === most ? "It is the largest of its four and passes, to "
-        : `It ends here: of its four, ${two(most)} is larger. Pool: `;
+      const words = value === most ? "It is the largest of its four, and goes on as "
+        : `It ends here: of its four ${two(most)} is the largest, and goes on as `;
       return [html("p", { class: "lenet-onwards" }, words, link(spotOf(to, target.map, target.row, target.column)))];
     }
     const count = sum(frames.map(({ rows, columns }) => rows * columns));

@@ -17,7 +17,7 @@ const PAD = 560; // pixels of the pad's canvas
 const FIRST = 3; // the example with which it opens
 const [SURE, DOUBTFUL] = [0.9, 0.5]; // from so much on the net says a digit; below, it is not sure
 const PAUSE = 100; // milliseconds
-const NARROW = "(max-width: 640px)"; // as in the style sheet
+const NARROW = 580; // pixels of the stage, as in the style sheet
 // Neurons are drawn as pixels: so many in a row, on a narrow page and a wide one.
 const ROW = { C5: [24, 4], F6: [21, 3] };
 
@@ -28,12 +28,13 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   const stored = bytes(model.get("digits"));
   const digits = range(stored.length / SIDE ** 2,
     (k) => Float64Array.from(stored.subarray(k * SIDE ** 2, (k + 1) * SIDE ** 2), (b) => b / 255));
-  const narrow = matchMedia(NARROW);
+  const isNarrow = () => 0 < stage.clientWidth && stage.clientWidth <= NARROW;
+  let narrow = isNarrow();
 
   const neutral = { right: 0, down: 0, turn: 0, noise: 0 };
   const beginning = () => ({
     strokes: [], example: FIRST, width: "medium", ...neutral,
-    spot: narrow.matches ? null : spotOf("C1", 5, 23, 10), shown: 0,
+    spot: narrow ? null : spotOf("C1", 5, 23, 10), shown: 0,
   });
   const state = beginning();
   const past = []; // what Undo brings back
@@ -202,11 +203,11 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     if (dense) {
       const terms = largestTerms(net, said, spot);
       const most = Math.abs(terms[0].value * terms[0].weight);
-      const to = narrow.matches ? [x + width / 2, y] : [x, y + height / 2];
+      const to = narrow ? [x + width / 2, y] : [x, y + height / 2];
       terms.forEach(({ from, value, weight }, k) => {
         const box = boxOf(from);
         const strength = Math.abs(value * weight) / (most || 1);
-        const start = narrow.matches ? [box[0] + box[2] / 2, box[1] + box[3]] : [box[0] + box[2], box[1] + box[3] / 2];
+        const start = narrow ? [box[0] + box[2] / 2, box[1] + box[3]] : [box[0] + box[2], box[1] + box[3] / 2];
         if (k < LISTED) {
           nodes.push(frame(box, "source"));
           line(start, to, { class: "lenet-under" });
@@ -220,7 +221,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
       for (const [k, from] of sourcesOf(spot).entries()) {
         const box = boxOf(from);
         const [right, bottom] = [box[0] + box[2], box[1] + box[3]];
-        const ends = narrow.matches ? [[box[0], bottom], [right, bottom]] : [[right, box[1]], [right, bottom]];
+        const ends = narrow ? [[box[0], bottom], [right, bottom]] : [[right, box[1]], [right, bottom]];
         for (const end of ends) line(end, [x + width / 2, y + height / 2], { class: "lenet-wire" });
         nodes.push(frame(box, k === state.shown ? "opened" : "source"));
       }
@@ -551,8 +552,9 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   // ---- what changes around it
 
   function arrange() {
+    narrow = isNarrow();
     for (const [name, rows] of Object.entries(ROW)) {
-      const width = rows[narrow.matches ? 0 : 1];
+      const width = rows[narrow ? 0 : 1];
       Object.assign(cells[name][0], { width, height: LAYERS[name].maps / width });
     }
     boxes.clear();
@@ -563,9 +565,16 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     examples.forEach((node, k) => paint(node.firstChild, digits[k], 1, color.fg, color.fg));
     show();
   }
-  const rearrange = () => { arrange(); show(); };
-  narrow.addEventListener("change", rearrange);
-  const sizes = new ResizeObserver(() => { boxes.clear(); wire(); });
+  let resized = 0; // for the next frame
+  function resize() {
+    if (isNarrow() !== narrow) { arrange(); show(); }
+    boxes.clear();
+    wire();
+  }
+  const sizes = new ResizeObserver(() => {
+    cancelAnimationFrame(resized);
+    resized = requestAnimationFrame(resize);
+  });
   const themes = new MutationObserver(repaint); // a change of theme changes what is painted
   for (const node of [document.documentElement, document.body]) {
     themes.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light", "class"] });
@@ -588,7 +597,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   return () => {
     themes.disconnect();
     sizes.disconnect();
-    narrow.removeEventListener("change", rearrange);
     cancelAnimationFrame(waiting);
+    cancelAnimationFrame(resized);
   };
 });

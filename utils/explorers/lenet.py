@@ -96,7 +96,7 @@ def example_digits() -> np.ndarray:
 
 
 class LeNetExplorer(Explorer):
-    """Draw a digit: a trained LeNet-5 reads it, and shows its feature maps.
+    """Draw a digit: a trained LeNet-5 reads it, and shows each number with its formula.
 
     Args:
         model: a trained `LeNet5` with max pooling and tanh or ReLU; None takes the

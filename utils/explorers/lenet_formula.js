@@ -77,8 +77,8 @@ export function formulas({ net, activation, picture, go, open }) {
     const value = valueOf(said, spot);
     const inside = [spot.row, spot.column].every((at) => at >= 2 && at < 30);
     return [
-      equation("1.275 ·", [two((value + 0.1) / 1.275), inside ? "ink, 0 to 1" : "border: paper"], "− 0.1 =",
-        [two(value), "input"]),
+      equation("1.275 ·", [number((value + 0.1) / 1.275, 3), inside ? "ink, 0 to 1" : "border: paper"], "− 0.1 =",
+        [number(value, 3), "input"]),
       html("p", {}, "Paper becomes −0.10 and ink 1.175, so that the mean is near 0."),
     ];
   }

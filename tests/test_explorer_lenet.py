@@ -659,12 +659,13 @@ def test_an_answer_is_followed_to_a_pixel_and_back(page):
 
 def boxes(page, kind):
     """Frames round numbers: the middle and the width of each."""
-    return page.locator(f".lenet-wires .lenet-{kind}").evaluate_all(
-        """(all) => all.map((n) => {
+    return page.evaluate(
+        """(kind) => Array.from(document.querySelectorAll(`.lenet-${kind}`), (n) => {
           const box = n.getBoundingClientRect();
           return [(box.left + box.right) / 2, (box.top + box.bottom) / 2,
             n.width.baseVal.value - 1];
-        })"""
+        })""",
+        kind,
     )
 
 

@@ -20,7 +20,7 @@ export function nameOf({ layer, map, row, column }) {
   return `${layer === "input" ? layer : `${layer}, map ${map}`}, row ${row}, column ${column}`;
 }
 
-const theLayer = (name) => (name === "input" || name === "output" ? `the ${name}` : name);
+const spokenLayer = (name) => (name === "input" || name === "output" ? `the ${name}` : name);
 export const valueOf = (said, spot) => said[spot.layer][indexOf(spot)];
 const sumsOf = (groups) => groups.map((rows) => sum(rows.flat().map(product)));
 
@@ -172,8 +172,8 @@ export function formulas({ net, activation, picture, go, open }) {
     }
     const count = sum(frames.map(({ rows, columns }) => rows * columns));
     const { spot: target, weight } = heaviest(net, spot);
-    const words = `It goes to ${count} numbers of ${theLayer(to)} (dashed), with the largest weight, ${two(weight)}, to `;
-    return [html("p", { class: "lenet-onwards" }, words, link(target))];
+    return [html("p", { class: "lenet-onwards" }, `It goes to ${count} numbers of ${spokenLayer(to)} (dashed), `,
+      `with the largest weight, ${two(weight)}, to `, link(target))];
   }
 
   return (said, spot, shown) => {

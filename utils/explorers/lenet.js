@@ -524,6 +524,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
         html("span", {}, undo, clear))),
     layer("input", "32 × 32", "What the net sees: 32 × 32 pixels."),
     html("p", { class: "lenet-says" }, opinion, verdict),
+    html("p", { class: "lenet-hint lenet-invitation" }, "Tap any number to see its formula."),
     layer("C1", "6 × 28²", "C1: six maps of 28 × 28."),
     layer("S2", "6 × 14²", "S2: six maps of 14 × 14."),
     layer("C3", "16 × 10²", "C3: sixteen maps of 10 × 10."),

@@ -16,10 +16,10 @@ from utils import data, records
 from utils.dissection import feature_maps
 from utils.explorers import lenet as explorer
 from utils.explorers.lenet import LeNetExplorer
-from utils.lenet import LeNet5, LeNet5Original
+from utils.lenet import LeNet5, LeNet5Original, as_input
 from utils.training import fit, seed_everything
 
-MOST_BYTES = 300_000  # gzipped, of code, style and weights
+MOST_BYTES = 160_000  # gzipped, of code, style and weights
 EXPLORER = "document.querySelector('.explorer-root').explorer"
 GOES = pytest.mark.parametrize
 
@@ -44,6 +44,12 @@ def trained(kind):
 KINDS = ["recorded", "tanh", "relu"]
 
 
+def said(model, picture):
+    """What the layers say to a picture in torch: {name: (1, maps, height, width)}."""
+    image = torch.tensor(np.asarray(picture), dtype=torch.float32).view(1, 1, 28, 28)
+    return {"input": as_input(image), **feature_maps(model, image)}
+
+
 @pytest.fixture
 def page(mount_explorer):
     return mount_explorer(LeNetExplorer(), width=760)
@@ -61,7 +67,7 @@ def verdict(page):
 def test_logits_and_maps_are_those_of_torch(mount_explorer, kind):
     model = trained(kind)
     page = mount_explorer(LeNetExplorer(model))
-    images = digits().x[:300]
+    images = digits().x[:60]
     call = f"(all) => all.map((image) => {EXPLORER}.logits(image))"
     logits = page.evaluate(call, images.reshape(len(images), -1).tolist())
     with torch.no_grad():
@@ -70,17 +76,17 @@ def test_logits_and_maps_are_those_of_torch(mount_explorer, kind):
     time = page.evaluate(
         f"""(image) => {{
           const start = performance.now();
-          for (let k = 0; k < 100; k += 1) {EXPLORER}.logits(image);
-          return (performance.now() - start) / 100;
+          for (let k = 0; k < 20; k += 1) {EXPLORER}.logits(image);
+          return (performance.now() - start) / 20;
         }}""",
         images[0].ravel().tolist(),
     )
     print(f"{kind}: {worst:.1e} from torch, {time:.2f} ms a pass")
     assert worst <= 1e-3
 
-    for image in images[:10]:
+    for image in images[:3]:
         layers = page.evaluate(f"(x) => {EXPLORER}.layers(x)", image.ravel().tolist())
-        maps = feature_maps(model, torch.from_numpy(image[None]))
+        maps = said(model, image)
         assert [name.lower() for name in layers] == list(maps)
         for name, values in layers.items():
             wanted = maps[name.lower()].flatten()
@@ -90,7 +96,7 @@ def test_logits_and_maps_are_those_of_torch(mount_explorer, kind):
 @GOES("kind", ["recorded", "relu"])
 def test_page_shows_what_the_net_says(mount_explorer, kind):
     page = mount_explorer(LeNetExplorer(trained(kind)))
-    for digit in range(10):
+    for digit in range(10) if kind == "recorded" else [0, 5]:
         page.get_by_role("button", name=f"A {digit} of MNIST").click()
         now = state(page)
         seen = torch.tensor(now["seen"], dtype=torch.float32).view(1, 1, 28, 28)
@@ -100,13 +106,15 @@ def test_page_shows_what_the_net_says(mount_explorer, kind):
         maps = feature_maps(trained(kind), seen)
         shares = maps["output"][0].softmax(0).numpy()
         np.testing.assert_allclose(now["shares"], shares, atol=1e-3)
-        rows = page.get_by_role("listitem").all_inner_texts()
+        rows = page.locator(".lenet-answer").all_inner_texts()
         assert [row.split()[0] for row in rows] == list("0123456789")
         shown = [float(row.split()[1].strip(">")) for row in rows]
         np.testing.assert_allclose(shown, 100 * np.array(now["shares"]), atol=0.101)
         best = str(shares.argmax())
         assert page.locator(".lenet-verdict").inner_text() == best
-        assert f"The net says {best}, with" in page.locator(".ex-text").inner_text()
+        if kind == "recorded":
+            words = page.locator(".ex-text").inner_text()
+            assert f"The net says {best}, with" in words
 
 
 def test_painted_maps_have_the_colours_of_their_values(mount_explorer):
@@ -115,10 +123,9 @@ def test_painted_maps_have_the_colours_of_their_values(mount_explorer):
     seen = torch.tensor(state(page)["seen"], dtype=torch.float32).view(1, 1, 28, 28)
     maps = feature_maps(trained("tanh"), seen)
     high, low = np.array([10, 123, 194]), np.array([201, 106, 0])  # blue, orange
-    for name, row, count in (("C1", 1, 6), ("S2", 2, 6), ("C3", 1, 16), ("S4", 2, 16)):
-        figure = {"S2": "C1", "S4": "C3"}.get(name, name)
+    for name, count in {"C1": 6, "S2": 6, "C3": 16, "S4": 16, "C5": 1, "F6": 1}.items():
         pixels = page.eval_on_selector_all(
-            f".lenet-{figure} canvas:nth-child({row})",
+            f".lenet-{name} canvas",
             """(all) => all.map((c) =>
               [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data])""",
         )
@@ -214,7 +221,8 @@ def test_drawn_digits_are_read(mount_explorer, width, draw):
     assert page.evaluate("scrollY") == 0  # the finger has drawn, not scrolled
 
 
-def prepared(page, strokes):
+def prepared(page, strokes, pen="medium"):
+    strokes = [{"pen": pen, "points": points} for points in strokes]
     pixels = page.evaluate(f"(strokes) => {EXPLORER}.preprocess(strokes)", strokes)
     return np.array(pixels).reshape(28, 28)
 
@@ -290,15 +298,16 @@ def press(page, keys):
 
 def test_a_digit_is_drawn_by_keys(page):
     page.locator(".lenet-pad").focus()
-    press(page, "Shift+ArrowUp ArrowUp ArrowUp ArrowUp")
+    press(page, "Delete Shift+ArrowUp ArrowUp ArrowUp ArrowUp")
     press(page, "_ " + "ArrowDown " * 14 + "_")
     now = state(page)
     assert now["example"] is None
-    assert now["strokes"] == [[[0.5, k / 20] for k in range(3, 18)]]
+    line = [[0.5, k / 20] for k in range(3, 18)]
+    assert now["strokes"] == [{"pen": "medium", "points": line}]
     assert now["pen"] == {"x": 10, "y": 17, "down": False}
     assert verdict(page) == "1"
-    said = page.locator(".lenet-draw [aria-live]").inner_text()
-    assert said == "column 10, row 17, pen up"
+    spoken = page.locator(".lenet-net [aria-live]").inner_text()
+    assert spoken == "column 10, row 17, pen up"
     press(page, "Delete Home Home PageUp End PageDown")
     assert state(page)["strokes"] == []
     assert state(page)["pen"] == {"x": 9, "y": 16, "down": False}
@@ -308,7 +317,7 @@ def test_a_digit_is_drawn_by_keys(page):
 
 def test_seven_by_diagonal_keys(page):
     page.locator(".lenet-pad").focus()
-    press(page, "Shift+Home ArrowUp ArrowUp _ " + "ArrowRight " * 8)
+    press(page, "Delete Shift+Home ArrowUp ArrowUp _ " + "ArrowRight " * 8)
     press(page, "End ArrowDown " * 6 + "_")
     assert verdict(page) == "7"
 
@@ -380,7 +389,7 @@ def test_other_buttons_and_second_fingers_do_not_draw(page):
     ):
         event = {"type": kind, "touchPoints": points}
         screen.send("Input.dispatchTouchEvent", event)
-    assert [len(stroke) for stroke in state(page)["strokes"]] == [1]
+    assert [len(stroke["points"]) for stroke in state(page)["strokes"]] == [1]
 
 
 # ------------------------------------------------------- disturbed pictures
@@ -396,13 +405,13 @@ def test_the_picture_is_moved_turned_and_made_noisy(page):
     set_slider(page, "down", -4)
     seen = np.array(state(page)["seen"]).reshape(28, 28)
     np.testing.assert_allclose(seen[:24, 3:], whole[4:, :-3], atol=1e-12)
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Sliders to 0").click()
     np.testing.assert_array_equal(state(page)["seen"], whole.ravel())
     set_slider(page, "turn", 90)
     seen = np.array(state(page)["seen"]).reshape(28, 28)
     # A quarter turn clockwise about pixel (14, 14): the last row and column stay out.
     np.testing.assert_allclose(seen[1:, 1:], np.rot90(whole[1:, 1:], -1), atol=1e-9)
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Sliders to 0").click()
     set_slider(page, "noise", 0.3)
     noisy = np.array(state(page)["seen"])
     assert 0 <= noisy.min() < noisy.max() <= 1
@@ -413,6 +422,321 @@ def test_the_picture_is_moved_turned_and_made_noisy(page):
     set_slider(page, "noise", 0)
     set_slider(page, "noise", 0.3)
     np.testing.assert_array_equal(state(page)["seen"], noisy)  # the same noise
+
+
+# ------------------------------------------------- pens, examples, verdicts, resets
+
+
+def test_a_stroke_is_added_to_an_example(page):
+    """To what is there, where it is drawn; the eraser takes away, Undo gives back."""
+    page.get_by_role("button", name="A 7 of MNIST").click()
+    seven = np.array(state(page)["seen"]).reshape(28, 28)
+    draw_by_mouse(page, [[(0.3, 0.5), (0.8, 0.5)]])
+    now = state(page)
+    assert now["example"] == 7
+    barred = np.array(now["seen"]).reshape(28, 28)
+    assert (barred >= seven).all()
+    assert (barred[13:15, 9:22] > 0.9).all()
+    np.testing.assert_array_equal(barred[:11], seven[:11])
+    page.get_by_role("button", name="Eraser").click()
+    draw_by_mouse(page, [[(0, 0.5), (1, 0.5)]])
+    cut = np.array(state(page)["seen"]).reshape(28, 28)
+    assert not cut[13:15].any()
+    np.testing.assert_array_equal(cut[:11], seven[:11])
+    for wanted in (barred, seven):
+        page.get_by_role("button", name="Undo").click()
+        np.testing.assert_array_equal(state(page)["seen"], wanted.ravel())
+
+
+def test_pens_are_thin_medium_and_thick(page):
+    line = [[(0.2, 0.1), (0.4, 0.9)]]
+    masses = [prepared(page, line, pen).sum() for pen in ("thin", "medium", "thick")]
+    assert masses[0] < 0.75 * masses[1] < 0.6 * masses[2]
+    assert not prepared(page, line, "eraser").any()
+    thick = page.get_by_role("button", name="Pen, thick")
+    thick.click()
+    assert thick.get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Clear").click()
+    draw_by_mouse(page, [[(0.5, 0.2), (0.5, 0.8)]])
+    (stroke,) = state(page)["strokes"]
+    assert stroke["pen"] == "thick"
+    np.testing.assert_array_equal(
+        state(page)["seen"], prepared(page, [stroke["points"]], "thick").ravel()
+    )
+    page.get_by_role("button", name="Eraser").click()
+    draw_by_mouse(page, [[(0.5, 0.1), (0.5, 0.9)]] * 2)
+    assert not np.any(state(page)["seen"])  # nothing is left, and nothing is said
+    assert verdict(page) == "?"
+
+
+def test_the_verdict_is_as_sure_as_the_net(page):
+    """Of a three that turns: sure, likely and doubtful answers look and sound so."""
+    found = {}
+    for turn in (0, 30, 60):
+        set_slider(page, "turn", turn)
+        share = max(state(page)["shares"])
+        level = "sure" if share >= 0.9 else "likely" if share >= 0.5 else "doubtful"
+        assert page.locator(".explorer-root").get_attribute("data-verdict") == level
+        words = page.locator(".ex-text").inner_text()
+        look = page.locator(".lenet-verdict").evaluate(
+            "(n) => [getComputedStyle(n).color, getComputedStyle(n).fontWeight]"
+        )
+        found[level] = (words, tuple(look))
+    assert set(found) == {"sure", "likely", "doubtful"}
+    assert found["sure"][0].startswith("The net says 3, with")
+    assert found["likely"][0].startswith("The net would say")
+    assert found["doubtful"][0].startswith("The net is not sure: perhaps")
+    assert len({look for _, look in found.values()}) == 3
+
+
+def test_reset_resets_all(page):
+    start = state(page)
+    page.get_by_role("button", name="Pen, thick").click()
+    draw_by_mouse(page, strokes_of(7, 0.2, 0.2, 0.6))
+    page.get_by_role("button", name="A 8 of MNIST").click()
+    for name in ("right", "down", "turn", "noise"):
+        set_slider(page, name, 1)
+    choose(page, "C3", 7, 4, 4)
+    assert state(page) != start
+    page.get_by_role("button", name="Reset").click()
+    assert state(page) == start
+    assert page.get_by_role("button", name="Undo").is_disabled()
+    for slider in page.get_by_role("slider").all():
+        assert slider.input_value() == "0"
+
+
+# ---------------------------------------------------------------- the formulas
+
+SIDES = {"input": 32, "C1": 28, "S2": 14, "C3": 10, "S4": 5}
+SOURCES = {"C1": "input", "S2": "C1", "C3": "S2", "S4": "C3", "C5": "S4", "F6": "C5"}
+SOURCES["output"] = "F6"
+
+
+def place_of(page, layer, unit, row=0, column=0):
+    """Where a number is painted, or written: the middle and the width of its cell."""
+    if layer == "output":
+        box = page.locator(".lenet-answer").nth(unit).bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"]
+    canvas = page.locator(f".lenet-{layer} canvas").nth(unit if layer in SIDES else 0)
+    wide, high = canvas.evaluate("(c) => [c.width, c.height]")
+    if layer not in SIDES:
+        row, column = divmod(unit, wide)
+    box = canvas.bounding_box()
+    x = box["x"] + (column + 0.5) * box["width"] / wide
+    return x, box["y"] + (row + 0.5) * box["height"] / high, box["width"] / wide
+
+
+def choose(page, *spot):
+    x, y, _ = place_of(page, *spot)
+    top = page.evaluate("(y) => { scrollBy(0, y - 300); return scrollY; }", y)
+    x, y, _ = place_of(page, *spot)
+    page.mouse.click(x, y)
+    layer, unit, *rest = spot
+    row, column = rest or (0, 0)
+    assert state(page)["spot"] == {
+        "layer": layer, "map": unit, "row": row, "column": column
+    }  # fmt: skip
+    return top
+
+
+def figures(texts):
+    return [
+        float(text.replace("−", "-").strip("()").replace(",", "")) for text in texts
+    ]
+
+
+def near(shown, wanted):
+    """Two digits of what torch computes, whose weights have a few more bits."""
+    np.testing.assert_allclose(shown, np.ravel(wanted), atol=0.006)
+
+
+def shown_formula(page):
+    """The title's value, the tables' numbers and the formula's."""
+    panel = page.locator(".lenet-formula")
+    value = panel.locator(".lenet-name").inner_text().split(": ")[1]
+    tables = [
+        figures(table.locator("text").all_text_contents())
+        for table in panel.locator(".lenet-numbers").all()
+    ]
+    terms = panel.locator(".lenet-equation").first.locator("b").all_inner_texts()
+    return figures([value])[0], tables, figures(terms)
+
+
+@GOES("kind", ["recorded", "relu"])
+def test_formulas_have_the_numbers_of_torch(mount_explorer, kind):
+    """For one number of each layer: what it is made of, and what comes out."""
+    model = trained(kind)
+    page = mount_explorer(LeNetExplorer(model))
+    page.get_by_role("button", name="A 5 of MNIST").click()
+    set_slider(page, "turn", 10)
+    maps = said(model, state(page)["seen"])
+    squash = model.activation
+
+    choose(page, "input", 0, 12, 13)
+    pixel = maps["input"][0, 0, 12, 13].item()
+    near(shown_formula(page)[2], [(pixel + 0.1) / 1.275, pixel])
+
+    for spot in [("C1", 4, 27, 9), ("C3", 9, 3, 8), ("C5", 77, 0, 0)]:
+        choose(page, *(spot if spot[0] in SIDES else spot[:2]))
+        layer, unit, row, column = spot
+        conv = getattr(model, layer.lower())
+        source = maps[SOURCES[layer].lower()][0]
+        patch = source[:, row : row + 5, column : column + 5]
+        sums = (patch * conv.weight[unit]).sum((1, 2)).detach()
+        most = sums.abs().argmax().item()
+        value, tables, terms = shown_formula(page)
+        kernel = conv.weight[unit, most].detach()
+        near(tables[0], patch[most])
+        near(tables[1], kernel)
+        near(tables[2], patch[most] * kernel)
+        bias = conv.bias[unit].item()
+        total = sums.sum() + bias
+        near(terms, [sums.sum(), bias, total, squash(total)])
+        near(value, maps[layer.lower()][0, unit, row, column])
+        channels = page.locator(".lenet-channels button")
+        assert channels.count() == (len(sums) if len(sums) > 1 else 0)
+        if len(sums) > 1:
+            near(figures(channels.all_inner_texts()), sums)
+            channels.nth(0).click()  # another map's products
+            near(shown_formula(page)[1][0], patch[0])
+
+    for layer, unit, row, column in [("S2", 2, 13, 5), ("S4", 11, 2, 3)]:
+        choose(page, layer, unit, row, column)
+        source = maps[SOURCES[layer].lower()][0, unit]
+        four = source[2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        value, (shown,), terms = shown_formula(page)
+        near(shown, four)
+        near([*terms, value], [four.max()] * 2)
+
+    for layer, unit in [("F6", 41), ("output", 6)]:
+        choose(page, layer, unit)
+        linear = getattr(model, layer.lower())
+        terms = (
+            linear.weight[unit] * maps[SOURCES[layer].lower()][0].flatten()
+        ).detach()
+        first = terms[terms.abs().argsort(descending=True)[:8]]
+        bias = linear.bias[unit].item()
+        total = terms.sum() + bias
+        after = [squash(total)] if layer == "F6" else []
+        value, _, shown = shown_formula(page)
+        near(shown, [first.sum(), terms.sum() - first.sum(), bias, total, *after])
+        listed = page.locator(".lenet-largest span").all_inner_texts()
+        near(figures([words.split(" = ")[1] for words in listed]), first)
+        near(value, maps[layer.lower()][0, unit])
+    power, every, share = page.locator(".lenet-equation b").all_inner_texts()[-3:]
+    logits = maps["output"][0]
+    np.testing.assert_allclose(
+        figures([power])[0], logits[6].exp(), rtol=0.01, atol=0.01
+    )
+    np.testing.assert_allclose(figures([every])[0], logits.exp().sum(), rtol=0.01)
+    assert abs(float(share.strip("% >")) - 100 * logits.softmax(0)[6]) < 0.1
+
+
+def test_an_answer_is_followed_to_a_pixel_and_back(page):
+    page.locator(".lenet-answer").nth(3).click()
+    panel = page.locator(".lenet-formula")
+    back = panel.get_by_role("button", name="Back")
+    assert back.is_disabled()
+    layers = ["output"]
+    while layers[-1] != "input":
+        links = panel.locator(".lenet-largest button, [role=gridcell][tabindex]")
+        links.first.focus()
+        page.keyboard.press("Enter")
+        layers.append(state(page)["spot"]["layer"])
+        name = page.evaluate("document.activeElement.className")
+        assert name == "lenet-name"  # which is read out
+    assert layers == ["output", "F6", "C5", "S4", "C3", "S2", "C1", "input"]
+    for layer in reversed(layers[:-1]):
+        back.click()
+        assert state(page)["spot"]["layer"] == layer
+    assert back.is_disabled()
+    choose(page, "input", 0, 14, 14)
+    for layer in layers[-2::-1]:  # and on, from number to number
+        panel.locator(".lenet-onwards button").click()
+        assert state(page)["spot"]["layer"] == layer
+    assert not panel.locator(".lenet-onwards").count()
+
+
+def boxes(page, kind):
+    """Frames round numbers: the middle and the width of each."""
+    return page.evaluate(
+        """(kind) => Array.from(document.querySelectorAll(`.lenet-${kind}`), (n) => {
+          const box = n.getBoundingClientRect();
+          return [(box.left + box.right) / 2, (box.top + box.bottom) / 2,
+            n.width.baseVal.value - 1];
+        })""",
+        kind,
+    )
+
+
+@GOES("width", [760, 390])
+def test_frames_lie_round_inputs_and_readers(mount_explorer, width):
+    page = mount_explorer(LeNetExplorer(), width=width)
+    choose(page, "C3", 9, 3, 7)
+    sources = boxes(page, "source") + boxes(page, "opened")
+    assert len(sources) == 6
+    for unit in range(6):
+        x, y, cell = place_of(page, "S2", unit, 5, 9)  # the middle of rows 3 to 7
+        nearest = min(sources, key=lambda box: abs(box[0] - x) + abs(box[1] - y))
+        np.testing.assert_allclose(nearest, (x, y, 5 * cell), atol=0.5)
+    (target,) = boxes(page, "target")
+    x, y, cell = place_of(page, "S4", 9, 1, 3)
+    np.testing.assert_allclose(target, (x, y, max(cell, 4)), atol=0.5)
+    (chosen,) = boxes(page, "chosen")
+    np.testing.assert_allclose(chosen[:2], place_of(page, "C3", 9, 3, 7)[:2], atol=1)
+    choose(page, "S2", 0, 0, 6)
+    assert len(boxes(page, "target")) == 16
+    assert len(boxes(page, "source") + boxes(page, "opened")) == 1
+    choose(page, "F6", 20)
+    assert len(boxes(page, "source")) == 8
+    assert (
+        page.locator(".lenet-wires .lenet-more, .lenet-wires .lenet-less").count()
+        == 120
+    )
+
+
+def test_numbers_are_chosen_by_keys(page):
+    page.locator(".lenet-C1 .lenet-maps").focus()
+    press(page, "ArrowUp ArrowRight Shift+ArrowUp")
+    start = state(page)["spot"]
+    assert start == {"layer": "C1", "map": 4, "row": 22, "column": 11}
+    spoken = page.locator(".lenet-net [aria-live]").inner_text()
+    assert spoken.startswith("C1, map 4, row 22, column 11: ")
+    press(page, "ArrowUp " * 23 + "ArrowLeft " * 12)  # over the edge, into map 3
+    assert state(page)["spot"] == {"layer": "C1", "map": 3, "row": 27, "column": 0}
+    press(page, "Escape")
+    assert state(page)["spot"] is None
+    assert not page.locator(".lenet-formula").is_visible()
+    page.locator(".lenet-C3 .lenet-maps").focus()
+    press(page, "Enter Shift+ArrowRight ArrowRight")
+    assert state(page)["spot"] == {"layer": "C3", "map": 1, "row": 5, "column": 6}
+    page.locator(".lenet-F6 .lenet-maps").focus()
+    press(page, "Enter ArrowDown ArrowRight")
+    assert state(page)["spot"]["map"] == 4
+    page.get_by_role("button", name="The number above").click()
+    assert state(page)["spot"]["map"] == 1
+
+
+def test_a_tap_shows_the_formula_in_sight(mount_explorer):
+    """On a phone, below the layer; what was tapped stays under the finger."""
+    page = mount_explorer(LeNetExplorer(), width=390)
+    assert state(page)["spot"] is None
+    for spot in [("C1", 2, 14, 9), ("C5", 40), ("S2", 3, 5, 5), ("output", 8)]:
+        _, y, _ = place_of(page, *spot)
+        page.evaluate("(y) => scrollBy(0, y - 250)", y)
+        x, y, _ = place_of(page, *spot)
+        page.touchscreen.tap(x, y)
+        page.wait_for_function(
+            f"(layer) => {EXPLORER}.state().spot?.layer === layer", arg=spot[0]
+        )
+        assert abs(place_of(page, *spot)[1] - y) < 2
+        head = page.locator(".lenet-head").bounding_box()
+        assert y < head["y"] < 700
+    link = page.locator(".lenet-largest button").first
+    before = page.locator(".lenet-head").bounding_box()["y"]
+    link.tap()
+    page.wait_for_function(f"{EXPLORER}.state().spot.layer === 'F6'")
+    assert abs(page.locator(".lenet-head").bounding_box()["y"] - before) < 2
 
 
 # --------------------------------------------------------------- the house
@@ -448,11 +772,11 @@ def painted(page, selector):
 
 
 def test_dark_pages_have_dark_canvases(page):
-    assert painted(page, ".lenet-seen canvas") == [255, 255, 255]
+    assert painted(page, ".lenet-input canvas") == [255, 255, 255]
     assert painted(page, ".lenet-pad") == [255, 255, 255]
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_timeout(50)
-    for place in (".lenet-seen canvas", ".lenet-pad", ".lenet-example canvas"):
+    for place in (".lenet-input canvas", ".lenet-pad", ".lenet-example canvas"):
         assert max(painted(page, place)) < 60
     page.evaluate("delete document.documentElement.dataset.theme")
     page.wait_for_timeout(50)
@@ -464,10 +788,12 @@ def test_fits_a_phone(mount_explorer, width):
     page = mount_explorer(LeNetExplorer(), width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".lenet-pad").bounding_box()["width"] >= 250
-    for node in page.get_by_role("button").all():
-        box = node.bounding_box()
-        assert min(box["width"], box["height"]) >= 40
-    for node in page.locator(".lenet-row, .ex-field").all():
+    choose(page, "C3", 7, 4, 4)
+    sizes = page.locator("button:visible").evaluate_all(
+        """(all) => all.map((n) => [n.offsetWidth, n.offsetHeight])"""
+    )
+    assert np.min(sizes) >= 40
+    for node in page.locator(".lenet-answer, .lenet-largest button, .ex-field").all():
         assert node.evaluate("(n) => n.scrollWidth <= n.clientWidth")
 
 
@@ -478,7 +804,7 @@ def test_everything_has_a_name(page):
         """(all) => all.map((n) => n.getAttribute("aria-label")
           || n.labels?.[0]?.textContent.trim() || n.textContent.trim())"""
     )
-    assert len(names) >= 10 + 3 + 4 + 1 + 4 + 1 + 2
+    assert len(names) >= 10 + 1 + 4 + 2 + 7 + 10 + 6 + 4 + 2
     assert all(names)
     bare = page.locator("canvas:not([aria-hidden], [aria-label])").count()
     assert bare == 0
@@ -499,11 +825,8 @@ def restored(network):
     state = {}
     for name, tensor in network["tensors"].items():
         data = base64.b64decode(tensor["data"])
-        whole = [
-            int.from_bytes(data[k : k + 3], "little", signed=True)
-            for k in range(0, len(data), 3)
-        ]
-        values = np.array(whole).reshape(tensor["shape"]) * tensor["scale"]
+        whole = np.frombuffer(data, "<i2").reshape(tensor["shape"])
+        values = whole * tensor["scale"]
         state[name] = torch.tensor(values)
     return state
 
@@ -517,7 +840,7 @@ def test_exported_weights_are_the_weights():
     for name, tensor in model.state_dict().items():
         assert weights[name].shape == tensor.shape
         error = (weights[name] - tensor).abs().max() / tensor.abs().max()
-        assert error <= 1e-7
+        assert error <= 2e-5
     assert explorer.export(trained("relu"))["activation"] == "relu"
 
 
@@ -568,7 +891,7 @@ def test_command_writes_the_recorded_weights(tmp_path, capsys):
     assert network == explorer.export(explorer.recorded_model())
     weights = restored(network)
     for name, tensor in records.load_weights(explorer.RECORD).items():
-        assert (weights[name] - tensor).abs().max() <= 1e-7 * tensor.abs().max()
+        assert (weights[name] - tensor).abs().max() <= 2e-5 * tensor.abs().max()
 
 
 def test_command_says_what_is_wrong(tmp_path, capsys, monkeypatch):

@@ -1,167 +1,12 @@
-// Draw a digit and watch LeNet-5 read it. The network is LeNet5 of utils/lenet.py with
-// max pooling; its trained weights come with the model, as whole numbers and a scale.
+// LeNet-5 as one picture, from a digit that is drawn to the answer. The network is LeNet5
+// of utils/lenet.py with max pooling; its trained weights come with the model, as whole
+// numbers and a scale. Each number that it computes shows its formula.
 
-import { button, explorer, fields, html, number } from "./common.js";
+import { button, explorer, fields, html, number, redraw, svg } from "./common.js";
+import { formulas, largestTerms, LISTED, nameOf, chance, strongestMap, valueOf } from "./lenet_formula.js";
+import { disturb, drawOn, PENS, preprocess, SIDE } from "./lenet_ink.js";
+import { bytes, LAYERS, readDigit, sourcesOf, spotOf, targetsOf, unpack } from "./lenet_net.js";
 import { clamp, range, softmax } from "./maths.js";
-
-const SIDE = 28; // pixels of a picture
-const BOX = 20; // the ink fits into so many
-const CENTRE = 14; // the pixel, from 0, on which MNIST puts the centre of mass
-const PEN = 2.5; // pixels: the median thickness of MNIST's strokes is 2.3
-const SMALLEST = 0.05; // of the pad: what is smaller is a dot, and not magnified more
-
-// ------------------------------------------------------------------- network
-
-function bytes(text) {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-}
-
-// { layer: { weight, bias, shape } } of { "layer.part": { shape, scale, data } }. The data
-// are whole numbers of three bytes, the lowest first.
-function unpack(tensors) {
-  const layers = {};
-  for (const [name, { shape, scale, data }] of Object.entries(tensors)) {
-    const b = bytes(data);
-    const values = Float64Array.from({ length: b.length / 3 }, (_, k) => (
-      scale * (((b[3 * k + 2] << 24) | (b[3 * k + 1] << 16) | (b[3 * k] << 8)) >> 8)));
-    const [layer, part] = name.split(".");
-    layers[layer] = { ...layers[layer], [part]: values, ...(part === "weight" && { shape }) };
-  }
-  return layers;
-}
-
-// (D, n, n) and kernels (P, D, k, k) to (P, m, m), m = n − k + 1. A full layer is the
-// case n = k = 1.
-function convolveMaps(input, size, { weight, bias, shape: [maps, depth, kernel = 1] }) {
-  const out = size - kernel + 1;
-  const output = new Float64Array(maps * out * out);
-  for (let p = 0, w = 0; p < maps; p += 1) {
-    const first = p * out * out;
-    output.fill(bias[p], first, first + out * out);
-    for (let d = 0; d < depth; d += 1) {
-      for (let i = 0; i < kernel; i += 1) {
-        for (let j = 0; j < kernel; j += 1, w += 1) {
-          const factor = weight[w];
-          for (let y = 0; y < out; y += 1) {
-            const from = (d * size + y + i) * size + j;
-            const to = first + y * out;
-            for (let x = 0; x < out; x += 1) output[to + x] += factor * input[from + x];
-          }
-        }
-      }
-    }
-  }
-  return output;
-}
-
-// The largest of every 2 × 2: (D, n, n) to (D, n/2, n/2).
-function maxPool(input, size) {
-  const out = size / 2;
-  return Float64Array.from({ length: input.length / 4 }, (_, k) => {
-    const [row, x] = [Math.floor(k / out), k % out]; // rows of all maps, one below the other
-    const at = 2 * row * size + 2 * x;
-    return Math.max(input[at], input[at + 1], input[at + size], input[at + size + 1]);
-  });
-}
-
-const SQUASH = { tanh: Math.tanh, relu: (z) => Math.max(0, z) };
-
-// What each layer says to 28 × 28 pixels from 0 to 1: { C1, S2, C3, S4, C5, F6, output }.
-function readDigit(net, activation, pixels) {
-  const input = new Float64Array(32 * 32).fill(-0.1);
-  pixels.forEach((p, k) => { input[(Math.floor(k / SIDE) + 2) * 32 + (k % SIDE) + 2] = 1.275 * p - 0.1; });
-  const squash = (z) => z.map(SQUASH[activation]);
-  const C1 = squash(convolveMaps(input, 32, net.c1));
-  const S2 = maxPool(C1, 28);
-  const C3 = squash(convolveMaps(S2, 14, net.c3));
-  const S4 = maxPool(C3, 10);
-  const C5 = squash(convolveMaps(S4, 5, net.c5));
-  const F6 = squash(convolveMaps(C5, 1, net.f6));
-  return { C1, S2, C3, S4, C5, F6, output: convolveMaps(F6, 1, net.output) };
-}
-
-// ------------------------------------------------------------------ pictures
-
-// Strokes [[[x, y], …], …], in pixels, drawn with a round pen: 28 × 28 values from 0 to 1,
-// the share of each pixel that is ink.
-function ink(strokes) {
-  const reach = PEN / 2 + 0.5;
-  const squared = new Float64Array(SIDE * SIDE).fill(reach * reach); // distance to the line
-  const reached = (a, b) => [
-    Math.max(0, Math.ceil(Math.min(a, b) - reach)),
-    Math.min(SIDE - 1, Math.floor(Math.max(a, b) + reach)),
-  ];
-  for (const stroke of strokes) {
-    stroke.forEach(([x, y], k) => {
-      const [fromX, fromY] = stroke[Math.max(0, k - 1)];
-      const [dx, dy] = [x - fromX, y - fromY];
-      const length = dx * dx + dy * dy;
-      const [left, right] = reached(fromX, x);
-      const [top, bottom] = reached(fromY, y);
-      for (let r = top; r <= bottom; r += 1) {
-        for (let c = left; c <= right; c += 1) {
-          const along = length && clamp(((c - fromX) * dx + (r - fromY) * dy) / length, 0, 1);
-          const distance = (c - fromX - along * dx) ** 2 + (r - fromY - along * dy) ** 2;
-          if (distance < squared[r * SIDE + c]) squared[r * SIDE + c] = distance;
-        }
-      }
-    });
-  }
-  return squared.map((d) => Math.min(1, reach - Math.sqrt(d)));
-}
-
-// The centre of mass [x, y] of 28 × 28 pixels.
-function centre(pixels) {
-  let [mass, x, y] = [0, 0, 0];
-  pixels.forEach((p, k) => { mass += p; x += p * (k % SIDE); y += p * Math.floor(k / SIDE); });
-  return [x / mass, y / mass];
-}
-
-// Strokes of any size, anywhere, made into a picture as those of MNIST were: the ink
-// fits into 20 × 20 pixels, and its centre of mass is in the middle of 28 × 28. The lines
-// are scaled first and drawn after, so that all pens are equally thick.
-function preprocess(strokes) {
-  const points = strokes.flat();
-  if (!points.length) return new Float64Array(SIDE * SIDE);
-  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const ends = (values) => values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-  const [[left, right], [top, bottom]] = [ends(xs), ends(ys)];
-  const scale = (BOX - PEN) / Math.max(right - left, bottom - top, SMALLEST);
-  const draw = (x, y) => ink(strokes.map((stroke) => stroke.map((point) => [
-    x + scale * (point[0] - (left + right) / 2), y + scale * (point[1] - (top + bottom) / 2),
-  ])));
-  const border = (SIDE - BOX) / 2; // what is moved by no more stays within the picture
-  const start = (SIDE - 1) / 2;
-  const [x, y] = centre(draw(start, start))
-    .map((c) => start + clamp(CENTRE - c, -border, border));
-  return draw(x, y);
-}
-
-// A stream of numbers that are alike each time: a standard normal distribution.
-function normalNoise(count) {
-  let seed = 6;
-  const uniform = () => { seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0; return (seed + 1) / 2 ** 32; };
-  return Float64Array.from({ length: count },
-    () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
-const NOISE = normalNoise(SIDE * SIDE);
-
-// The picture turned by degrees (clockwise), then moved by pixels, then with noise added.
-function disturb(pixels, { right, down, turn, noise }) {
-  const pixel = (x, y) => (x < 0 || y < 0 || x >= SIDE || y >= SIDE ? 0 : pixels[y * SIDE + x]);
-  const [cos, sin] = [Math.cos(turn * Math.PI / 180), Math.sin(turn * Math.PI / 180)];
-  return Float64Array.from(pixels, (_, k) => {
-    const [u, v] = [(k % SIDE) - CENTRE - right, Math.floor(k / SIDE) - CENTRE - down];
-    const [x, y] = [CENTRE + cos * u + sin * v, CENTRE - sin * u + cos * v];
-    const [c, r] = [Math.floor(x), Math.floor(y)];
-    const [s, t] = [x - c, y - r];
-    const value = (1 - t) * ((1 - s) * pixel(c, r) + s * pixel(c + 1, r))
-      + t * ((1 - s) * pixel(c, r + 1) + s * pixel(c + 1, r + 1));
-    return clamp(value + noise * NOISE[k], 0, 1);
-  });
-}
-
-// ----------------------------------------------------------------------- page
 
 const STEPS = 20; // of the keyboard's pen, from edge to edge
 const MOVES = {
@@ -169,7 +14,12 @@ const MOVES = {
   Home: [-1, -1], PageUp: [1, -1], End: [-1, 1], PageDown: [1, 1],
 };
 const PAD = 560; // pixels of the pad's canvas
-const chance = (share) => (share > 0.9995 ? ">99.9 %" : `${number(100 * share, 1)} %`);
+const FIRST = 3; // the example with which it opens
+const [SURE, DOUBTFUL] = [0.9, 0.5]; // from so much on the net says a digit; below, it is not sure
+const PAUSE = 100; // milliseconds
+const NARROW = 580; // pixels of the stage, as in the style sheet
+// Neurons are drawn as pixels: so many in a row, on a narrow page and a wide one.
+const ROW = { C5: [24, 4], F6: [21, 3] };
 
 export default explorer("Draw a digit", ({ model, root, stage, controls, text, say }) => {
   root.classList.add("lenet");
@@ -178,41 +28,48 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   const stored = bytes(model.get("digits"));
   const digits = range(stored.length / SIDE ** 2,
     (k) => Float64Array.from(stored.subarray(k * SIDE ** 2, (k + 1) * SIDE ** 2), (b) => b / 255));
-  const read = (pixels) => readDigit(net, activation, pixels);
+  const isNarrow = () => 0 < stage.clientWidth && stage.clientWidth <= NARROW;
+  let narrow = isNarrow();
 
   const neutral = { right: 0, down: 0, turn: 0, noise: 0 };
-  const state = { strokes: [], example: 3, ...neutral };
+  const beginning = () => ({
+    strokes: [], example: FIRST, width: "medium", ...neutral,
+    spot: narrow ? null : spotOf("C1", 5, 23, 10), shown: 0,
+  });
+  const state = beginning();
   const past = []; // what Undo brings back
+  const trail = []; // from where links have led here
+  const lasting = {}; // of each layer, the number chosen last
   const pen = { x: STEPS / 2, y: STEPS / 2, down: false };
   let drawing = null; // the pointer that draws
   let waiting = 0; // for the next frame
-  let seen, layers, shares;
+  let explained = 0; // when the formula was written
+  let seen, said, shares;
 
-  const empty = () => state.example === null && !state.strokes.length;
+  const nothing = () => !state.strokes.length && state.example === null;
 
   function compute() {
-    const own = state.example === null ? preprocess(state.strokes) : digits[state.example];
+    const own = state.example === null ? preprocess(state.strokes) : drawOn(digits[state.example], state.strokes);
     seen = disturb(own, state);
-    layers = read(seen);
-    shares = softmax(layers.output);
+    said = readDigit(net, activation, seen);
+    shares = softmax(said.output);
+    return own.some((share) => share > 0);
   }
 
   // ---- canvases
 
-  const canvas = (side, height = side) => html("canvas", { width: side, height, "aria-hidden": "true" });
-  const panel = (name, words, ...content) => html("figure", { class: `lenet-panel lenet-${name}` },
-    html("figcaption", {}, words), ...content);
+  const canvas = (width, height = width) => html("canvas", { width, height, "aria-hidden": "true" });
   const pad = html("canvas", {
     width: PAD, height: PAD, class: "lenet-pad", tabindex: 0, role: "application",
     "aria-label": "Drawing pad. Arrow keys move the pen, Space sets it down and lifts it, Backspace undoes.",
   });
-  const picture = canvas(SIDE);
+  const probe = canvas(1).getContext("2d");
+  let color;
 
-  function colours() {
-    const style = getComputedStyle(root);
-    const probe = picture.getContext("2d");
-    return Object.fromEntries(["fg", "bg", "blue", "orange", "focus", "line", "muted"].map((name) => {
-      probe.fillStyle = style.getPropertyValue(`--ex-${name}`).trim();
+  function takeColours() {
+    const look = getComputedStyle(root);
+    color = Object.fromEntries(["fg", "bg", "blue", "orange", "focus"].map((name) => {
+      probe.fillStyle = look.getPropertyValue(`--ex-${name}`).trim();
       const code = parseInt(probe.fillStyle.slice(1), 16);
       return [name, [code >> 16, (code >> 8) & 255, code & 255]];
     }));
@@ -220,39 +77,37 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
 
   // Values, row by row, on a canvas of as many pixels: 0 is the page's own colour,
   // ±most is `high` and `low`.
-  function paint(target, values, most, zero, high, low) {
+  function paint(target, values, most, high = color.blue, low = color.orange) {
     const context = target.getContext("2d");
     const image = context.createImageData(target.width, target.height);
     values.forEach((value, k) => {
       const share = Math.min(1, Math.abs(value) / most);
-      const end = value < 0 ? low : high;
-      for (let i = 0; i < 3; i += 1) image.data[4 * k + i] = zero[i] + share * (end[i] - zero[i]);
+      const tip = value < 0 ? low : high;
+      for (let i = 0; i < 3; i += 1) image.data[4 * k + i] = color.bg[i] + share * (tip[i] - color.bg[i]);
       image.data[4 * k + 3] = 255;
     });
     context.putImageData(image, 0, 0);
   }
 
-  function paintPad(color) {
+  function paintPad() {
     const context = pad.getContext("2d");
     const css = (name) => `rgb(${color[name].join(" ")})`;
     context.fillStyle = css("bg");
     context.fillRect(0, 0, PAD, PAD);
-    if (state.example !== null) {
+    context.fillStyle = css("fg");
+    digits[state.example]?.forEach((value, k) => {
       const size = PAD / SIDE;
-      digits[state.example].forEach((value, k) => {
-        if (!value) return;
-        context.globalAlpha = 0.75 * value;
-        context.fillStyle = css("muted");
-        context.fillRect((k % SIDE) * size, Math.floor(k / SIDE) * size, size, size);
-      });
-      context.globalAlpha = 1;
-    }
-    const round = { lineCap: "round", lineJoin: "round" };
-    Object.assign(context, { ...round, lineWidth: PEN / SIDE * PAD, strokeStyle: css("fg") });
-    for (const stroke of state.strokes) {
+      context.globalAlpha = value;
+      if (value) context.fillRect((k % SIDE) * size, Math.floor(k / SIDE) * size, size, size);
+    });
+    context.globalAlpha = 1;
+    Object.assign(context, { lineCap: "round", lineJoin: "round" });
+    for (const { pen: width, points } of state.strokes) {
+      const ink = width === "eraser" ? "bg" : "fg";
+      Object.assign(context, { lineWidth: PENS[width] / SIDE * PAD, strokeStyle: css(ink) });
       context.beginPath();
-      stroke.forEach(([x, y]) => context.lineTo(x * PAD, y * PAD));
-      if (stroke.length === 1) context.lineTo(stroke[0][0] * PAD, stroke[0][1] * PAD);
+      points.forEach(([x, y]) => context.lineTo(x * PAD, y * PAD));
+      if (points.length === 1) context.lineTo(points[0][0] * PAD, points[0][1] * PAD);
       context.stroke();
     }
     if (document.activeElement === pad && pad.matches(":focus-visible")) {
@@ -267,78 +122,272 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     }
   }
 
-  // ---- what the net says
+  // ---- the layers
 
-  const rows = range(10, (digit) => {
+  const cells = {}; // the canvases of each layer, or its buttons
+  const sheets = {}; // what has the focus
+  const place = html("span", { class: "ex-hidden", "aria-live": "polite" });
+
+  function layer(name, size, words) {
+    const { maps, side } = LAYERS[name];
+    cells[name] = ROW[name] ? [canvas(1)] : range(maps, () => canvas(side));
+    sheets[name] = html("div", {
+      class: "lenet-maps", tabindex: 0, role: "application",
+      "aria-label": `${words} Arrow keys choose a number${maps > 1 && side > 1 ? ", with Shift the next map's" : ""}.`,
+    }, cells[name]);
+    const pick = (event) => {
+      const node = event.target;
+      if (!cells[name].includes(node)) return;
+      const box = node.getBoundingClientRect();
+      const x = clamp(Math.floor((event.clientX - box.left) / box.width * node.width), 0, node.width - 1);
+      const y = clamp(Math.floor((event.clientY - box.top) / box.height * node.height), 0, node.height - 1);
+      choose(ROW[name] ? spotOf(name, y * node.width + x) : spotOf(name, cells[name].indexOf(node), y, x));
+    };
+    sheets[name].addEventListener("click", pick);
+    sheets[name].addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse" && event.buttons === 1) pick(event);
+    });
+    sheets[name].addEventListener("keydown", (event) => walk(name, event));
+    return html("figure", { class: `lenet-layer lenet-${name}`, "data-layer": name },
+      html("figcaption", {}, html("b", {}, name === "input" ? "The net sees" : name), ` ${size}`), sheets[name]);
+  }
+
+  const answers = range(10, (digit) => {
     const bar = html("span", { class: "lenet-bar" });
     const value = html("span", { class: "lenet-share" });
-    const row = html("div", { class: "lenet-row", role: "listitem" },
-      html("b", {}, String(digit)), html("span", { class: "lenet-track", "aria-hidden": "true" }, bar), value);
-    return { row, bar, value };
+    const node = button([html("b", {}, String(digit)), value, html("span", { class: "lenet-track" }, bar)],
+      () => choose(spotOf("output", digit)), { class: "lenet-answer" });
+    return { row: html("div", { role: "listitem" }, node), node, bar, value };
   });
+  cells.output = answers.map(({ node }) => node);
   const verdict = html("span", { class: "lenet-verdict", "aria-hidden": "true" });
+  const opinion = html("span", {});
 
-  const cells = {};
-  const maps = (name, count, side) => {
-    cells[name] = range(count, () => canvas(side));
-    return cells[name];
-  };
-  const pairs = (conv, pool) => conv.map((map, k) => html("div", { class: "lenet-pair" }, map, pool[k]));
-  const squash = activation === "tanh" ? "tanh" : "ReLU";
-  const layer = (name, words, label, ...content) => html("figure", { class: `lenet-layer lenet-${name}` },
-    html("figcaption", {}, html("b", {}, name), ` ${words}`),
-    html("div", { class: "lenet-maps", role: "img", "aria-label": label }, ...content));
-  const strip = (name, width, height) => {
-    cells[name] = [canvas(width, height)];
-    return cells[name];
-  };
-  const body = html("div", { class: "lenet-layers" },
-    layer("C1", `6 maps of 28 × 28: convolution 5 × 5, ${squash}. Below each, its S2: the largest of every 2 × 2.`,
-      "The six maps of C1, and below each its half-size map of S2.", pairs(maps("C1", 6, 28), maps("S2", 6, 14))),
-    layer("C3", `16 maps of 10 × 10, each made of all maps of S2: convolution 5 × 5, ${squash}. Below each, its S4.`,
-      "The sixteen maps of C3, and below each its half-size map of S4.",
-      pairs(maps("C3", 16, 10), maps("S4", 16, 5))),
-    layer("C5", `120 neurons, each of which sees all maps of S4, ${squash}.`,
-      "The 120 neurons of C5, as squares.", strip("C5", 60, 2)),
-    layer("F6", `84 neurons, ${squash}, from which the ten outputs are made.`,
-      "The 84 neurons of F6, as squares.", strip("F6", 42, 2)),
-    html("p", { class: "lenet-key lenet-hint" },
-      html("span", { class: "lenet-positive" }), " above zero",
-      activation === "tanh" ? [", ", html("span", { class: "lenet-negative" }), " below; full colour is 1."]
-        : "; full colour is the largest value of the layer."));
+  const wires = svg("svg", { class: "lenet-wires", "aria-hidden": "true" });
+  const picture = html("div", { class: "lenet-net" });
+
+  // Where the numbers of a frame are painted: [x, y, width, height] in the picture.
+  const boxes = new Map();
+  function boxOf({ layer: name, map, row, column, rows = 1, columns = 1 }) {
+    const single = ROW[name] || name === "output";
+    const node = cells[name][ROW[name] ? 0 : map];
+    if (!boxes.has(node)) {
+      const [box, all] = [node, picture].map((one) => one.getBoundingClientRect());
+      boxes.set(node, [box.left - all.left, box.top - all.top, box.width, box.height]);
+    }
+    const [x, y, width, height] = boxes.get(node);
+    if (name === "output") return [x, y, width, height];
+    const [down, across] = single ? [Math.floor(map / node.width), map % node.width] : [row, column];
+    const [w, h] = [width / node.width, height / node.height];
+    return [x + across * w, y + down * h, columns * w, rows * h];
+  }
+
+  function frame(box, kind, least = 0) {
+    const [x, y, width, height] = box;
+    const [more, taller] = [Math.max(0, least - width) / 2, Math.max(0, least - height) / 2];
+    return svg("rect", {
+      class: `lenet-${kind}`, x: x - more - 0.5, y: y - taller - 0.5,
+      width: width + 2 * more + 1, height: height + 2 * taller + 1,
+    });
+  }
+
+  // Frames round the chosen number, what it is made of and where it goes, and the lines
+  // between them.
+  function wire() {
+    const { spot } = state;
+    if (!spot) { wires.replaceChildren(); return; }
+    const nodes = [];
+    const [x, y, width, height] = boxOf(spot);
+    const dense = LAYERS[spot.layer].side === 1 && spot.layer !== "C5";
+    const line = ([x1, y1], [x2, y2], attributes) => nodes.push(svg("line", { x1, y1, x2, y2, ...attributes }));
+    if (dense) {
+      const terms = largestTerms(net, said, spot);
+      const most = Math.abs(terms[0].value * terms[0].weight);
+      const to = narrow ? [x + width / 2, y] : [x, y + height / 2];
+      terms.forEach(({ from, value, weight }, k) => {
+        const box = boxOf(from);
+        const strength = Math.abs(value * weight) / (most || 1);
+        const start = narrow ? [box[0] + box[2] / 2, box[1] + box[3]] : [box[0] + box[2], box[1] + box[3] / 2];
+        if (k < LISTED) {
+          nodes.push(frame(box, "source"));
+          line(start, to, { class: "lenet-under" });
+        }
+        line(start, to, {
+          class: value * weight < 0 ? "lenet-less" : "lenet-more", "stroke-width": 0.4 + 2 * strength,
+          opacity: k < LISTED ? 1 : 0.3,
+        });
+      });
+    } else {
+      for (const [k, from] of sourcesOf(spot).entries()) {
+        const box = boxOf(from);
+        const [right, bottom] = [box[0] + box[2], box[1] + box[3]];
+        const ends = narrow ? [[box[0], bottom], [right, bottom]] : [[right, box[1]], [right, bottom]];
+        for (const end of ends) line(end, [x + width / 2, y + height / 2], { class: "lenet-wire" });
+        nodes.push(frame(box, k === state.shown ? "opened" : "source"));
+      }
+    }
+    const targets = targetsOf(spot);
+    if (targets.length && LAYERS[targets[0].layer].side === 1) {
+      const all = targets.map(boxOf);
+      const [left, top] = [0, 1].map((k) => Math.min(...all.map((box) => box[k])));
+      const [right, bottom] = [0, 1].map((k) => Math.max(...all.map((box) => box[k] + box[k + 2])));
+      nodes.push(frame([left, top, right - left, bottom - top], "target"));
+    } else nodes.push(...targets.map((target) => frame(boxOf(target), "target", 4)));
+    nodes.push(frame([x, y, width, height], "halo", 8), frame([x, y, width, height], "chosen", 8));
+    wires.replaceChildren(...nodes);
+  }
+
+  // ---- the formula of the chosen number
+
+  const title = html("b", { class: "lenet-name", tabindex: -1 });
+  const formula = html("div", { class: "lenet-parts" });
+  const step = (sign, words, x, y) => button(sign, () => {
+    inPlace(details, () => choose(beside(state.spot, x, y), { keeps: true }));
+  }, { "aria-label": words, title: words });
+  const backwards = button("← Back", () => {
+    const spot = trail.pop();
+    inPlace(details, () => choose(spot, { keeps: true }));
+    title.focus({ preventScroll: true });
+  });
+  const details = html("div", { class: "lenet-formula", role: "group", "aria-label": "Formula of the chosen number" },
+    html("div", { class: "lenet-head" }, title,
+      html("span", { class: "lenet-steps" },
+        backwards, step("◀", "The number to the left", -1, 0), step("▶", "The number to the right", 1, 0),
+        step("▲", "The number above", 0, -1), step("▼", "The number below", 0, 1),
+        button("✕", close, { "aria-label": "Close the formula", title: "Close" }))),
+    formula);
+  details.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+
+  const kernels = new Map(); // their pictures
+  function kernelPicture(weights, key) {
+    if (kernels.size > 300) kernels.clear();
+    if (!kernels.has(key)) {
+      const node = canvas(weights.length);
+      const values = weights.flat();
+      paint(node, values, Math.max(...values.map(Math.abs)));
+      kernels.set(key, node);
+    }
+    return kernels.get(key);
+  }
+
+  const write = formulas({
+    net, activation, picture: kernelPicture,
+    go: (spot) => {
+      trail.push(state.spot);
+      inPlace(details, () => choose(spot, { keeps: true }));
+      title.focus({ preventScroll: true });
+    },
+    open: (map) => { state.shown = map; explain(); wire(); },
+  });
+
+  function explain() {
+    const { spot } = state;
+    explained = performance.now();
+    details.hidden = !spot;
+    if (!spot) return;
+    title.textContent = `${nameOf(spot)}: ${number(valueOf(said, spot), 2)}`;
+    backwards.disabled = !trail.length;
+    redraw(formula, write(said, spot, state.shown));
+  }
+
+  // Chooses a number. Its formula stands behind its layer, on a narrow page in sight, too.
+  function choose(spot, { keeps = false } = {}) {
+    if (!keeps) trail.length = 0;
+    const figure = picture.querySelector(`[data-layer="${spot.layer}"]`);
+    lasting[spot.layer] = spot;
+    Object.assign(state, { spot, shown: strongestMap(net, said, spot) });
+    const settle = () => {
+      if (figure.nextSibling !== details) figure.after(details);
+      boxes.clear();
+      explain();
+      wire();
+    };
+    if (keeps) settle();
+    else inPlace(figure, settle);
+  }
+
+  function close() {
+    const name = state.spot?.layer;
+    state.spot = null;
+    trail.length = 0;
+    inPlace(picture.querySelector(`[data-layer="${name}"]`), () => { explain(); boxes.clear(); wire(); });
+    (sheets[name] ?? cells.output[lasting.output?.map])?.focus({ preventScroll: true });
+  }
+
+  // Does what moves other things on the page, and keeps a node where it is in the window.
+  function inPlace(node, f) {
+    const before = node.getBoundingClientRect().top;
+    f();
+    const by = node.getBoundingClientRect().top - before;
+    if (Math.abs(by) > 1) scrollBy({ top: by, behavior: "instant" });
+  }
+
+  // The number that lies so many to the right and down where a layer's maps lie side by side.
+  function beside({ layer: name, map, row, column }, x, y) {
+    const { maps, side } = LAYERS[name];
+    const [first, ...others] = cells[name].map((node) => node.getBoundingClientRect().top);
+    const next = others.findIndex((top) => top > first + 1);
+    const across = ROW[name] ? cells[name][0].width : next < 0 ? maps : next + 1;
+    const [wide, high] = [across * side, maps / across * side];
+    const right = clamp((map % across) * side + column + x, 0, wide - 1);
+    const down = clamp(Math.floor(map / across) * side + row + y, 0, high - 1);
+    return spotOf(name, Math.floor(down / side) * across + Math.floor(right / side), down % side, right % side);
+  }
+
+  function walk(name, event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === "Escape" && state.spot) { close(); return; }
+    const move = event.key.startsWith("Arrow") && MOVES[event.key];
+    if (!move && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    const { side } = LAYERS[name];
+    const here = state.spot?.layer === name;
+    const [x, y] = move ? move.map((by) => by * (event.shiftKey ? side : 1)) : [0, 0];
+    choose(here ? beside(state.spot, x, y) : lasting[name] ?? spotOf(name, 0, side >> 1, side >> 1));
+    place.textContent = `${nameOf(state.spot)}: ${number(valueOf(said, state.spot), 2)}`;
+  }
+
+  // ---- what the page shows
 
   function show() {
     waiting = 0;
-    compute();
-    const color = colours();
-    paintPad(color);
-    paint(picture, seen, 1, color.bg, color.fg, color.fg);
-    for (const [name, targets] of Object.entries(cells)) {
-      const values = layers[name];
+    const drawn = compute();
+    paintPad();
+    const paper = Float64Array.from(said.input, (value) => (value + 0.1) / 1.275);
+    paint(cells.input[0], paper, 1, color.fg, color.fg);
+    for (const name of ["C1", "S2", "C3", "S4", "C5", "F6"]) {
+      const values = said[name];
       const most = activation === "tanh" ? 1 : values.reduce((a, b) => Math.max(a, b), 1e-6);
-      const each = values.length / targets.length;
-      targets.forEach((target, k) => paint(target, values.subarray(k * each, (k + 1) * each), most,
-        color.bg, color.blue, color.orange));
+      const each = values.length / cells[name].length;
+      cells[name].forEach((target, k) => paint(target, values.subarray(k * each, (k + 1) * each), most));
     }
     const best = shares.indexOf(Math.max(...shares));
-    rows.forEach(({ row, bar, value }, digit) => {
-      row.classList.toggle("lenet-best", digit === best && !empty());
+    const level = shares[best] >= SURE ? "sure" : shares[best] >= DOUBTFUL ? "likely" : "doubtful";
+    answers.forEach(({ node, bar, value }, digit) => {
+      node.classList.toggle("lenet-best", digit === best && drawn);
       bar.style.width = `${100 * shares[digit]}%`;
       value.textContent = chance(shares[digit]);
     });
-    verdict.textContent = empty() ? "?" : String(best);
+    root.dataset.verdict = drawn ? level : "none";
+    verdict.textContent = drawn ? String(best) : "?";
+    const opinions = { sure: "and says", likely: "and would say", doubtful: "not sure:" };
+    opinion.textContent = drawn ? opinions[level] : "and says";
     undo.disabled = !past.length;
-    clear.disabled = empty();
+    clear.disabled = nothing();
     examples.forEach((node, k) => node.setAttribute("aria-pressed", String(k === state.example)));
-    tell();
+    pens.forEach(([name, node]) => node.setAttribute("aria-pressed", String(name === state.width)));
+    // Its many numbers cost more than the picture: while a line grows, not every time.
+    if (drawing === null || performance.now() - explained > PAUSE) explain();
+    wire();
+    tell(drawn, level);
   }
 
-  function tell() {
-    const order = shares.map((share, digit) => [share, digit]).sort((a, b) => b[0] - a[0]);
+  function tell(drawn, level) {
+    const order = Array.from(shares, (share, digit) => [share, digit]).sort((a, b) => b[0] - a[0]);
     const [first, second] = order.map(([share, digit]) => `${digit}, with ${chance(share)}`);
-    say(empty()
-      ? `Nothing is drawn. The softmax shares out 100 % all the same: for blank paper the net says ${first}.`
-      : `The net says ${first}; after that ${second}.`);
+    const words = { sure: "says", likely: "would say", doubtful: "is not sure: perhaps" }[level];
+    say(drawn ? `The net ${words} ${first}; after that ${second}.`
+      : `Nothing is drawn. The softmax shares out 100 % all the same: for blank paper the net says ${first}.`);
   }
 
   // Everything that changes the state ends here; while a line grows, in the next frame.
@@ -351,14 +400,13 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
 
   function begin(start) {
     remember();
-    state.strokes = [...state.strokes, [start]];
-    state.example = null;
+    state.strokes = [...state.strokes, { pen: state.width, points: [start] }];
   }
 
   function extend([x, y]) {
-    const stroke = state.strokes.at(-1);
-    const [lastX, lastY] = stroke.at(-1);
-    if (Math.hypot(x - lastX, y - lastY) > 0.003) stroke.push([x, y]);
+    const { points } = state.strokes.at(-1);
+    const [lastX, lastY] = points.at(-1);
+    if (Math.hypot(x - lastX, y - lastY) > 0.003) points.push([x, y]);
   }
 
   function replace(strokes, example) {
@@ -402,14 +450,13 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     });
   }
 
-  const place = html("span", { class: "ex-hidden", "aria-live": "polite" });
   const here = () => [pen.x / STEPS, pen.y / STEPS];
   pad.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "z") { event.preventDefault(); back(); return; }
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const move = MOVES[event.key];
     if (move) {
-      const [x, y] = move.map((step) => step * (event.shiftKey ? 4 : 1));
+      const [x, y] = move.map((by) => by * (event.shiftKey ? 4 : 1));
       pen.x = clamp(pen.x + x, 0, STEPS);
       pen.y = clamp(pen.y + y, 0, STEPS);
       if (pen.down) extend(here());
@@ -434,6 +481,11 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   }
   const undo = button("Undo", back);
   const clear = button("Clear", () => replace([], null));
+  const pens = Object.keys(PENS).map((name) => {
+    const words = name === "eraser" ? "Eraser" : `Pen, ${name}`;
+    return [name, button(html("span", { class: `lenet-tip lenet-${name}` }),
+      () => { state.width = name; update(); }, { "aria-label": words, title: words })];
+  });
 
   const examples = digits.map((_, k) => button(canvas(SIDE), () => replace([], k),
     { class: "lenet-example", "aria-label": `A ${k} of MNIST` }));
@@ -448,47 +500,105 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     field.slider("turn", { min: -180, max: 180, step: 5, format: (v) => `${number(v, 0)}°` }),
     field.slider("noise", { min: 0, max: 1, step: 0.05 }),
   ];
-  const straighten = button("Reset", () => {
-    Object.assign(state, neutral);
+  function set(values) {
+    Object.assign(state, values);
     field.follow();
     update();
+  }
+  const straighten = button("Sliders to 0", () => set(neutral));
+  const reset = button("Reset", () => {
+    lift();
+    Object.assign(pen, { x: STEPS / 2, y: STEPS / 2 });
+    past.length = 0;
+    trail.length = 0;
+    set(beginning());
+    if (state.spot) choose(state.spot);
   });
 
+  const hint = (...words) => html("p", { class: "lenet-hint" }, ...words);
+  picture.append(
+    html("figure", { class: "lenet-draw" },
+      html("figcaption", {}, html("b", {}, "Draw here"), " or on an example"), pad,
+      html("div", { class: "lenet-buttons" },
+        html("span", { role: "group", "aria-label": "Pens" }, pens.map(([, node]) => node)),
+        html("span", {}, undo, clear))),
+    layer("input", "32 × 32", "What the net sees: 32 × 32 pixels."),
+    html("p", { class: "lenet-says" }, opinion, verdict),
+    html("p", { class: "lenet-hint lenet-invitation" }, "Tap any number to see its formula."),
+    layer("C1", "6 × 28²", "C1: six maps of 28 × 28."),
+    layer("S2", "6 × 14²", "S2: six maps of 14 × 14."),
+    layer("C3", "16 × 10²", "C3: sixteen maps of 10 × 10."),
+    layer("S4", "16 × 5²", "S4: sixteen maps of 5 × 5."),
+    layer("C5", "120", "C5: 120 neurons."),
+    layer("F6", "84", "F6: 84 neurons."),
+    html("figure", { class: "lenet-output", "data-layer": "output" },
+      html("figcaption", {}, html("b", {}, "output"), " 10"),
+      html("div", { class: "lenet-rows", role: "list", "aria-label": "Probability of each digit" },
+        answers.map(({ row }) => row))),
+    details, wires, place);
   stage.append(
-    html("div", { class: "lenet-top" },
-      panel("draw", "Draw here, with mouse or finger.", pad, place,
-        html("div", { class: "lenet-buttons" }, undo, clear),
-        html("p", { class: "lenet-keys lenet-hint" }, "Keys: arrows move the pen, Space sets it down and lifts it.")),
-      html("div", { class: "lenet-side" },
-        panel("seen", "The net sees", picture, html("p", { class: "lenet-says lenet-hint" }, "and says", verdict)),
-        html("div", { class: "lenet-rows", role: "list", "aria-label": "Probability of each digit" },
-          rows.map(({ row }) => row)))),
     html("div", { class: "lenet-examples", role: "group", "aria-label": "Examples of MNIST" },
-      html("span", { class: "lenet-hint" }, "Or take a digit of MNIST:"), html("div", {}, examples)));
-  controls.append(html("span", { class: "lenet-hint" }, "Disturb the picture:"), ...settings, straighten);
-  text.after(body);
+      html("span", { class: "lenet-hint" }, "A digit of MNIST, or your own:"), html("div", {}, examples)),
+    picture,
+    hint(html("span", { class: "lenet-positive" }), " above zero",
+      activation === "tanh" ? [", ", html("span", { class: "lenet-negative" }), " below; full colour is 1. "]
+        : "; full colour is the largest value of the layer. ",
+      "Choose a number: frames show what it is made of, dashed ones where it goes. ",
+      "Maps, rows and columns count from 0. ",
+      html("span", { class: "lenet-keys" },
+        "Keys: in the pad, arrows move the pen, Space sets it down and lifts it; in a layer, they choose a number.")));
+  controls.append(html("span", { class: "lenet-hint" }, "Disturb the picture:"), ...settings, straighten, reset);
+  controls.before(text);
 
-  // A change of theme changes what is painted.
+  // ---- what changes around it
+
+  function arrange() {
+    narrow = isNarrow();
+    for (const [name, rows] of Object.entries(ROW)) {
+      const width = rows[narrow ? 0 : 1];
+      Object.assign(cells[name][0], { width, height: LAYERS[name].maps / width });
+    }
+    boxes.clear();
+  }
   function repaint() {
-    const color = colours();
-    examples.forEach((node, k) => paint(node.firstChild, digits[k], 1, color.bg, color.fg, color.fg));
+    takeColours();
+    kernels.clear();
+    examples.forEach((node, k) => paint(node.firstChild, digits[k], 1, color.fg, color.fg));
     show();
   }
-  const themes = new MutationObserver(repaint);
+  let resized = 0; // for the next frame
+  function resize() {
+    if (isNarrow() !== narrow) { arrange(); show(); }
+    boxes.clear();
+    wire();
+  }
+  const sizes = new ResizeObserver(() => {
+    cancelAnimationFrame(resized);
+    resized = requestAnimationFrame(resize);
+  });
+  const themes = new MutationObserver(repaint); // a change of theme changes what is painted
   for (const node of [document.documentElement, document.body]) {
     themes.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light", "class"] });
   }
+  arrange();
   repaint();
+  if (state.spot) choose(state.spot);
+  sizes.observe(picture);
 
   const lists = (values) => Object.fromEntries(Object.entries(values).map(([k, v]) => [k, Array.from(v)]));
   root.explorer = {
-    logits: (picture28) => Array.from(read(picture28).output),
-    layers: (picture28) => lists(read(picture28)),
+    logits: (picture28) => Array.from(readDigit(net, activation, picture28).output),
+    layers: (picture28) => lists(readDigit(net, activation, picture28)),
     preprocess: (strokes) => Array.from(preprocess(strokes)),
     state: () => {
       if (waiting) { cancelAnimationFrame(waiting); show(); }
-      return { ...state, ...lists({ seen, logits: layers.output, shares }), pen: { ...pen } };
+      return { ...state, ...lists({ seen, logits: said.output, shares }), pen: { ...pen } };
     },
   };
-  return () => { themes.disconnect(); cancelAnimationFrame(waiting); };
+  return () => {
+    themes.disconnect();
+    sizes.disconnect();
+    cancelAnimationFrame(waiting);
+    cancelAnimationFrame(resized);
+  };
 });

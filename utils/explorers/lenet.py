@@ -26,7 +26,7 @@ from utils.lenet import LeNet5
 RECORD = "lenet5-augmented"
 # One of each class of the test digits of mnist5k, which run through the classes.
 EXAMPLES = [40, 1, 12, 33, 34, 45, 16, 57, 48, 9]
-LARGEST = 2**23 - 1  # of the whole numbers with 24 bits and a sign
+LARGEST = 2**15 - 1  # of the whole numbers of 16 bits
 ACTIVATIONS = {nn.Tanh: "tanh", nn.ReLU: "relu"}
 SHOWN = 3  # the example with which the explorer opens
 
@@ -53,13 +53,14 @@ def recorded_model(name: str = RECORD) -> LeNet5:
 def export(model: LeNet5) -> dict:
     """The trained network as small as a web page wants it, for `json.dumps`.
 
-    Each tensor becomes whole numbers of 24 bits and one scale for all of them. (With 16
-    bits the logits would be off by a thousandth and more.)
+    Each tensor becomes whole numbers of 16 bits and one scale for all of them. On a
+    thousand digits the recorded network's logits are off by 0.0005 at most (with 12
+    bits by 0.007; with 24 the explorer would be a third heavier).
 
     Returns:
         {"activation": "tanh" or "relu", "tensors": {name: {"shape": [...],
-        "scale": the weight that 1 stands for, "data": the numbers in base64, three
-        bytes each, the lowest first}}}.
+        "scale": the weight that 1 stands for, "data": the numbers in base64, two
+        bytes each, the lower first}}}.
 
     Raises:
         ValueError: model is no LeNet5 with max pooling and tanh or ReLU, or a weight
@@ -79,12 +80,11 @@ def export(model: LeNet5) -> dict:
         if not np.isfinite(values).all():
             raise ValueError(f"model must have finite weights; {name} has others")
         scale = float(np.abs(values).max()) / LARGEST or 1.0
-        whole = np.rint(values / scale).astype("<i4").ravel()
-        three = whole.view(np.uint8).reshape(-1, 4)[:, :3]
+        whole = np.rint(values / scale).astype("<i2")
         tensors[name] = {
             "shape": list(values.shape),
             "scale": scale,
-            "data": base64.b64encode(three.tobytes()).decode(),
+            "data": base64.b64encode(whole.tobytes()).decode(),
         }
     return {"activation": ACTIVATIONS[activation], "tensors": tensors}
 
@@ -96,7 +96,7 @@ def example_digits() -> np.ndarray:
 
 
 class LeNetExplorer(Explorer):
-    """Draw a digit: a trained LeNet-5 reads it, and shows its feature maps.
+    """Draw a digit: a trained LeNet-5 reads it, and shows each number with its formula.
 
     Args:
         model: a trained `LeNet5` with max pooling and tanh or ReLU; None takes the

@@ -6,7 +6,7 @@ import { arrows, focusOn, redraw, set, short, svg } from "./common.js";
 export const CELL = 30;
 
 // As large as so many characters may be: "−1.33" must not touch its neighbours.
-const fitting = ({ length }) => (length < 4 ? 14 : length === 4 ? 11.5 : 9.5);
+const fitting = ({ length }) => (length < 4 ? 14 : length === 4 ? 10.5 : 8.5);
 
 export const tint = (color, percent) => `color-mix(in srgb, var(--ex-${color}) ${percent}%, transparent)`;
 

@@ -66,6 +66,15 @@ def test_no_name_stands_in_two_scripts():
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
 
 
+def test_numbers_are_written_in_one_place():
+    """Rounded otherwise than in common.js, they would not equal those of the text."""
+    for file in set(FOLDER.glob("*.js")) - {FOLDER / "common.js"}:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            ours = "toFixed" not in line or line.startswith("export const points")
+            assert ours, f"{file.name}: {line}"  # the corners of a drawing
+            assert not re.search(r"toPrecision|toExponential|toLocale", line), file.name
+
+
 def test_shared_parts_may_import_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(explorers, "FOLDER", tmp_path)
     (tmp_path / "one.js").write_text("export const one = 1;\n")

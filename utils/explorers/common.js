@@ -1,6 +1,7 @@
 // What all explorers share: elements, numbers, the frame, controls, drag and keys. An
-// explorer imports what it needs, from here and from chart.js, grid.js and maths.js;
-// utils/explorers/__init__.py joins them into one module: a page has nothing to fetch.
+// explorer imports what it needs, from here and from chart.js, grid.js, maths.js and
+// play.js; utils/explorers/__init__.py joins them into one module: a page has nothing to
+// fetch.
 
 import { clamp } from "./maths.js";
 

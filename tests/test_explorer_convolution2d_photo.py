@@ -1,12 +1,12 @@
 """A photograph under chapter 4's kernels, in a browser: its numbers are Python's."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 import traitlets
 from PIL import Image
-from test_explorers import state
 
 from utils.convolution2d import KERNELS, conv2d
 from utils.explorers.convolution2d_photo import PhotoExplorer, grey_bytes
@@ -21,6 +21,12 @@ def page(mount_explorer):
     assert sent == []  # a photograph leaves its device by no road
 
 
+def state(page):
+    """What the explorer says of itself, as text: tens of thousands of numbers."""
+    root = "document.querySelector('.explorer-root').explorer"
+    return json.loads(page.evaluate(f"JSON.stringify({root}.state())"))
+
+
 def said(page):
     return page.locator(".ex-text").inner_text().replace("−", "-")
 
@@ -32,10 +38,11 @@ def pixels(now, what):
 def painted(page, panel):
     """The grey values of a canvas."""
     values = page.locator(f".photo-{panel} canvas").evaluate(
-        "c => [c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height)"
-        ".data.filter((_, k) => k % 4 === 0)]"
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height)"
+        ".data.filter((_, k) => k % 4 === 0).join()"
     )
-    return np.reshape(values[1:], (-1, values[0]))
+    wide = page.locator(f".photo-{panel} canvas").get_attribute("width")
+    return np.reshape([int(v) for v in values.split(",")], (-1, int(wide)))
 
 
 def check(page):

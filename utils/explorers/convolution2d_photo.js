@@ -179,7 +179,11 @@ export default explorer("Your own photograph under a kernel", ({ model, root, st
   }
   const files = html("input", { type: "file", accept: "image/*", class: "ex-hidden" });
   files.addEventListener("change", () => { open(files.files[0]); files.value = ""; });
-  const over = (on) => (event) => { event.preventDefault(); root.classList.toggle("photo-over", on); };
+  const over = (on) => (event) => {
+    event.preventDefault(); // or the browser goes to the picture
+    event.stopPropagation(); // and Jupyter takes it
+    root.classList.toggle("photo-over", on);
+  };
   const drops = {
     dragover: over(true), dragleave: over(false),
     drop: (event) => {

@@ -1,12 +1,11 @@
 """A photograph under chapter 4's kernels, in a browser: its numbers are Python's."""
 
-import io
+import base64
 import json
 
 import numpy as np
 import pytest
 import traitlets
-from PIL import Image
 
 from utils.convolution2d import KERNELS, conv2d
 from utils.explorers.convolution2d_photo import PhotoExplorer, grey_bytes
@@ -60,11 +59,29 @@ def check(page):
     return now, expected
 
 
-def file_of(image, kind="PNG", name="photo.png"):
-    stream = io.BytesIO()
-    image.save(stream, kind)
-    mime = f"image/{kind.lower()}"
-    return {"name": name, "mimeType": mime, "buffer": stream.getvalue()}
+PICTURE = """([wide, tall, colour, pixels, kind]) => {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: wide, height: tall });
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, wide, tall);
+  const data = Uint8ClampedArray.from(pixels);
+  if (data.length) pen.putImageData(new ImageData(data, wide), 0, 0);
+  return canvas.toDataURL(kind).split(",")[1];
+}"""
+
+
+def file_of(page, wide, tall, colour="black", pixels=(), kind="image/png"):
+    """A picture file, made by the browser itself."""
+    text = page.evaluate(PICTURE, [wide, tall, colour, list(pixels), kind])
+    return {"name": "own", "mimeType": kind, "buffer": base64.b64decode(text)}
+
+
+def lying(jpeg):
+    """The same JPEG with a note in it that it must be turned by a quarter."""
+    tag = bytes.fromhex("0112 0003 00000001 0006 0000".replace(" ", ""))
+    note = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + tag + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2) + note + jpeg[2:]
 
 
 def open_file(page, file):
@@ -120,43 +137,37 @@ def test_a_photograph_of_ones_own_and_back(page):
     before = state(page)
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (40, 60, 3), np.uint8)
-    open_file(page, file_of(Image.fromarray(colours)))
+    opaque = np.dstack([colours, np.full((40, 60), 255)])
+    open_file(page, file_of(page, 60, 40, pixels=opaque.ravel().tolist()))
     now, _ = check(page)
     np.testing.assert_allclose(255 * pixels(now, "photo"), colours.mean(2), atol=1e-9)
     assert "your photograph, 40×60" in page.locator(".photo-image").inner_text()
-    clear = Image.new("RGBA", (9, 9), (0, 0, 0, 0))  # nothing, on white paper
-    open_file(page, file_of(clear))
+    open_file(page, file_of(page, 9, 9, "transparent"))  # nothing, on white paper
     assert set(check(page)[0]["photo"]["values"]) == {1}
     page.get_by_role("button", name="Reset").click()
     assert state(page) == before
 
 
 def test_a_large_picture_is_made_small_and_stands_upright(page):
-    large = Image.new("RGB", (3000, 4000), (255, 0, 0))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "turn me by a quarter"
-    stream = io.BytesIO()
-    large.save(stream, "JPEG", exif=exif)
-    file = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": stream.getvalue()}
-    open_file(page, file)
+    large = file_of(page, 3000, 4000, "red", kind="image/jpeg")
+    open_file(page, large | {"buffer": lying(large["buffer"])})
     now, _ = check(page)
     assert (now["photo"]["rows"], now["photo"]["columns"]) == (240, 320)
     np.testing.assert_allclose(now["photo"]["values"], 1 / 3, atol=0.01)
 
 
-NARROW = file_of(Image.new("L", (900, 2)))
-BAD = {
-    "letter.txt is no picture": ("letter.txt", "text/plain", b"Dear reader,"),
-    "cannot read broken.png as": ("broken.png", "image/png", NARROW["buffer"][:40]),
-    "of HEIC, which phones": ("IMG_1.HEIC", "image/heic", b"\0\0\0\x18ftypheic" * 9),
-    "cannot read empty.jpg": ("empty.jpg", "image/jpeg", b""),
-    "too narrow for a kernel": ("narrow.png", "image/png", NARROW["buffer"]),
-}
-
-
 def test_what_cannot_be_read_is_said(page):
+    narrow = file_of(page, 900, 2)
+    heic = b"\0\0\0\x18ftypheic" * 9
+    bad = {
+        "letter.txt is no picture": ("letter.txt", "text/plain", b"Dear reader,"),
+        "cannot read cut.png as": ("cut.png", "image/png", narrow["buffer"][:40]),
+        "of HEIC, which phones": ("IMG_1.HEIC", "image/heic", heic),
+        "cannot read empty.jpg": ("empty.jpg", "image/jpeg", b""),
+        "too narrow for a kernel": ("thin.png", "image/png", narrow["buffer"]),
+    }
     before = state(page)
-    for words, (name, kind, content) in BAD.items():
+    for words, (name, kind, content) in bad.items():
         open_file(page, {"name": name, "mimeType": kind, "buffer": content})
         assert words in said(page)
     assert state(page) == before

@@ -142,8 +142,8 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
     const { stride, padding, dilation } = state;
     const reach = dilation * (state.w.length - 1) + 1;
     const wish = state.mode ? MODES[state.mode](reach - 1) : padding;
-    const but = wish === padding ? ""
-      : ` For "${state.mode}" it would take ${wish} zeros on each side${padding < MOST_PADDING ? "" : ", too many here"}.`;
+    const many = padding < MOST_PADDING ? "" : ", too many here";
+    const but = wish === padding ? "" : ` For "${state.mode}" it would take ${wish} zeros on each side${many}.`;
     if (!y.length) {
       say(`The kernel reaches over ${reach} values, the padded signal has ${padded.length}: no output.`);
       return;

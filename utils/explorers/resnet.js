@@ -14,7 +14,9 @@ const LOOKS = {
 };
 const percent = (value) => `${number(value, 1)}\u00a0%`;
 
-export default explorer("Deeper and deeper, with and without shortcuts", ({ model, root, controls, stage, say, reset }) => {
+export default explorer("Deeper and deeper, with and without shortcuts", ({
+  model, root, controls, stage, say, reset,
+}) => {
   const sets = model.get("runs");
   const names = Object.keys(sets);
   const state = { data: names[0], depth: sets[names[0]].depths.at(-1), error: "training" };

@@ -187,7 +187,9 @@ function drawUnit(unit, name, count) {
 
 // ---------------------------------------------------------------- the explorer
 
-export default explorer("Every layer of ResNet-18 to ResNet-152", ({ model, root, controls, stage, text, say, reset }) => {
+export default explorer("Every layer of ResNet-18 to ResNet-152", ({
+  model, root, controls, stage, text, say, reset,
+}) => {
   root.classList.add("resnet-layers");
   stage.before(controls, text); // the column below may be long
   const nets = model.get("nets");

@@ -38,7 +38,9 @@ function poolBackward(delta, image, kind, size, stride) {
 const LARGEST = 9;
 
 export default explorer("Pool an image, and send the error back", ({ model, root, controls, stage, say, reset }) => {
-  const state = { image: model.get("image").map((row) => [...row]), kind: "max", size: 2, stride: 2, at: [0, 0], all: false };
+  const state = {
+    image: model.get("image").map((row) => [...row]), kind: "max", size: 2, stride: 2, at: [0, 0], all: false,
+  };
   let selected = [0, 0]; // of the image
   const output = () => pool(state.image, state.kind, state.size, state.stride);
   const errors = (y) => y.map((row, u) => row.map((_, v) => (

@@ -123,13 +123,14 @@ window.leave = explorer.render({{ model, el: document.querySelector("#place") }}
 def mount_explorer(browser):
     """A function that shows an explorer in a page of its own, and returns the page.
 
-    An error in the console fails the test.
+    An error in the console fails the test. Nothing begins to move by itself, unless
+    `motion` lets it.
     """
     wrong, contexts = [], []
 
-    def mount(explorer, width=760):
-        size = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=size, has_touch=True))
+    def mount(explorer, width=760, motion="reduce"):
+        settings = {"viewport": {"width": width, "height": 900}, "has_touch": True}
+        contexts.append(browser.new_context(**settings, reduced_motion=motion))
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
@@ -140,7 +141,8 @@ def mount_explorer(browser):
             EXPLORER_PAGE.format(
                 css=explorer._css,
                 module=json.dumps(explorer._esm),
-                values=json.dumps(explorer.saved()["state"]),
+                # A notebook, and so the site, keeps names in their order.
+                values=json.dumps(explorer.saved()["state"], sort_keys=True),
             )
         )
         page.wait_for_selector(".explorer-root")

@@ -171,5 +171,44 @@ def test_fits_a_narrow_phone(page, width):
     check(page)
 
 
+MIDDLES = """row => [...row.querySelectorAll("button, td")].map((node) => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const { top, bottom } = range.getBoundingClientRect();
+  return (top + bottom) / 2;
+})"""
+
+
+def test_colours_are_explained_and_numbers_level(page):
+    for words in ("layer with weights", "pooling", "does not fit evenly"):
+        assert words in page.locator(".alexnet-legend").inner_text()
+    row = page.locator("tbody tr").nth(3)
+    middles = row.evaluate(MIDDLES)
+    assert max(middles) - min(middles) < 2.5
+
+
+def test_steps_for_fingers(page):
+    """The slider of the image is too fine for a finger: − and + go step by step."""
+    more = page.get_by_role("button", name="image: more")
+    more.tap()
+    page.get_by_role("button", name="image: less").click(click_count=3)
+    assert check(page)[0]["size"] == 222
+    box = more.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.wait_for_function(
+        "document.querySelector('.explorer-root').explorer.state().size > 225"
+    )
+    page.mouse.up()
+    now = check(page)[0]["size"]
+    page.wait_for_timeout(150)
+    assert check(page)[0]["size"] == now
+    assert page.get_by_role("slider", name="image").input_value() == str(now)
+    set_slider(page, "image", 288)
+    more.click()
+    assert check(page)[0]["size"] == 288
+    assert page.get_by_role("button", name="kernel: more").count() == 0
+
+
 def test_a_still_picture_stands_in():
     assert len(AlexNetExplorer().still().axes) == 3

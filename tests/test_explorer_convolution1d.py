@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import traitlets
-from test_explorers import state
+from test_explorers import state, swipe
 
 from utils import convolution1d
 from utils.explorers.convolution1d import Convolution1dExplorer
@@ -90,6 +90,45 @@ def test_paddings_by_name(page):
     for name, size in (("wide", 11), ("same", 7), ("narrow", 3)):
         page.get_by_role("button", name=name).click()
         assert len(check(page)["y"]) == size
+
+
+def test_a_finger_drags_a_bar_and_not_the_page(page):
+    page.evaluate("document.body.style.paddingBottom = '2000px'")
+    for key in ("x3", "w1"):
+        box = page.locator(f'[data-key="{key}"]').bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        swipe(page, (x, y), (x, y - 60))
+        assert page.evaluate("scrollY") == 0
+    now = check(page)
+    assert now["x"][3] == 9
+    assert now["w"][1] > 5
+    name = page.locator("text", has_text="output y").bounding_box()
+    swipe(page, (name["x"] - 60, name["y"] + 60), (name["x"] - 60, name["y"] - 90))
+    assert page.evaluate("scrollY") > 50  # beside the bars the page is free
+    assert check(page)["x"] == now["x"]
+
+
+def test_a_named_padding_keeps_its_name(page):
+    page.get_by_role("button", name="same").click()
+    for taps, dilation, padding in ((5, 1, 2), (5, 3, 6), (3, 2, 2), (1, 2, 0)):
+        page.get_by_label("taps").select_option(str(taps))
+        drag_slider(page, "dilation", dilation)
+        now = check(page)
+        assert (now["padding"], len(now["y"])) == (padding, 7)
+        assert page.get_by_label("padding").input_value() == str(padding)
+    page.get_by_label("taps").select_option("4")
+    drag_slider(page, "dilation", 1)
+    said = page.locator(".ex-text").inner_text()
+    assert said.endswith('For "same" it would take 1.5 zeros on each side.')
+    pressed = page.locator('[aria-pressed="true"]')
+    assert pressed.inner_text() == "same"
+    page.get_by_role("button", name="wide").click()
+    drag_slider(page, "dilation", 3)
+    assert (
+        "9 zeros on each side, too many here." in page.locator(".ex-text").inner_text()
+    )
+    drag_slider(page, "padding", 1)
+    assert pressed.count() == 0
 
 
 def test_a_kernel_that_does_not_fit_is_said_not_drawn(page):

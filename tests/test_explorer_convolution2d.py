@@ -1,5 +1,7 @@
 """The explorer of chapter 4 in a browser: its numbers are utils.convolution2d's."""
 
+import re
+
 import numpy as np
 import pytest
 import traitlets
@@ -15,13 +17,28 @@ def page(mount_explorer):
     return mount_explorer(Convolution2dExplorer())
 
 
-def shown(page):
-    """The numbers of the output grid, as the reader sees them."""
-    rows = page.locator(".conv2d-output g[role=row]").all()
+def shown(page, panel="output"):
+    """The numbers of a grid, as the reader sees them."""
+    rows = page.locator(f".conv2d-{panel} g[role=row]").all()
     return [
         [int(t.replace("−", "-")) for t in row.locator("text").all_text_contents()]
         for row in rows
     ]
+
+
+def products(page, image, kernel, now):
+    """The products at the chosen place, which the page must show as well."""
+    (u, v), d = now["at"], now["dilation"]
+    top, left = u * now["stride"], v * now["stride"]
+    rows, columns = (d * (n - 1) + 1 for n in kernel.shape)
+    padded = np.pad(image, now["padding"])
+    found = kernel * padded[top : top + rows : d, left : left + columns : d]
+    assert shown(page, "products") == found.astype(int).tolist()
+    weights = page.locator(".conv2d-lens text").all_text_contents()
+    assert weights == [f"×{w:.0f}".replace("-", "−") for w in kernel.ravel()]
+    moved = page.locator(".conv2d-lens").evaluate("g => g.style.transform")
+    assert moved == f"translate({30 * left}px, {30 * top}px)"
+    return found
 
 
 def cell(page, panel, row, column):
@@ -38,8 +55,11 @@ def check(page):
     assert shown(page) == expected.astype(int).tolist()
     u, v = now["at"]
     said = page.locator(".ex-text").inner_text().replace("−", "-")
-    assert said.startswith(f"Y[{u}, {v}] = ")
-    assert f" = {expected[u, v]:.0f} (products with a zero left out)" in said
+    assert re.match(rf"Y\[{u}, {v}\] = (.* = )?{expected[u, v]:.0f} \(", said)
+    assert "= 0 = 0" not in said
+    assert products(page, image, kernel, now).sum() == expected[u, v]
+    caption = page.locator(".conv2d-products figcaption").inner_text()
+    assert caption.endswith(f" {expected[u, v]:.0f}".replace("-", "−"))
     size = output_size(len(image), len(kernel), **settings)
     assert said.endswith(f" + 1 = {size}.")
     return now
@@ -108,6 +128,104 @@ def test_keyboard_reaches_everything(page):
     assert check(page)["at"] == [1, 1]
     label = page.evaluate("document.activeElement.getAttribute('aria-label')")
     assert label.startswith("output row 1, column 1")
+
+
+def test_a_mouse_at_rest_leaves_the_choice_to_the_keyboard(page):
+    cell(page, "output", 1, 1).hover()
+    assert check(page)["at"] == [1, 1]
+    page.keyboard.press("Tab")
+    cell(page, "output", 1, 1).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(100)  # the browser sends a move of the mouse that rests
+    assert check(page)["at"] == [1, 2]
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name)
+
+
+def test_the_kernel_slides_step_by_step(page):
+    assert not state(page)["playing"]  # by itself only where motion is welcome
+    for place in ([0, 1], [0, 2], [1, 0]):
+        button(page, "One place on").click()
+        assert check(page)["at"] == place
+    for _ in range(4):
+        button(page, "One place back").tap()
+    assert check(page)["at"] == [2, 2]
+    button(page, "One place on").focus()
+    page.keyboard.press("Enter")
+    assert check(page)["at"] == [0, 0]
+
+
+AT = "document.querySelector('.explorer-root').explorer.state().at"
+PLACE = f"place => String({AT}) === place"
+
+
+def test_play_and_pause(page):
+    page.get_by_label("speed").select_option("fast")
+    button(page, "Play").click()
+    page.wait_for_function(PLACE, arg="0,2")
+    assert page.locator(".ex-text").get_attribute("aria-live") == "off"
+    faint = '.conv2d-output text[opacity="0.45"]'  # what is still to come
+    assert page.locator(faint).count() in (5, 6)
+    page.wait_for_function(PLACE, arg="2,2")
+    page.wait_for_function(PLACE, arg="0,0")  # and round again
+    cell(page, "image", 4, 4).click()  # paints, and the film goes on
+    page.wait_for_function(PLACE, arg="0,1")
+    button(page, "Pause").focus()
+    page.keyboard.press("Space")
+    now = check(page)
+    assert not now["playing"]
+    assert page.locator(faint).count() == 0
+    assert page.locator(".ex-text").get_attribute("aria-live") == "polite"
+    page.wait_for_timeout(400)
+    assert state(page)["at"] == now["at"]
+    button(page, "Play").tap()
+    cell(page, "output", 2, 0).tap()
+    now = check(page)
+    assert (now["at"], now["playing"]) == ([2, 0], False)
+
+
+def test_it_slides_once_by_itself_and_rests_out_of_sight(mount_explorer):
+    page = mount_explorer(Convolution2dExplorer(), motion="no-preference")
+    page.get_by_label("speed").select_option("fast")
+    page.wait_for_function(PLACE, arg="0,1")
+    page.evaluate("document.body.style.paddingTop = '3000px'")
+    page.wait_for_timeout(300)
+    there = state(page)["at"]
+    page.wait_for_timeout(600)
+    now = state(page)
+    assert (now["at"], now["playing"]) == (there, True)
+    page.evaluate("document.body.style.paddingTop = '0'")
+    page.wait_for_function(PLACE, arg="2,2")
+    page.get_by_role("button", name="Play").wait_for()
+    page.wait_for_timeout(400)
+    assert check(page)["at"] == [2, 2]
+
+
+def test_reset_brings_everything_back(page):
+    before = {**check(page)}
+    cell(page, "image", 0, 3).click()
+    page.locator("label:has-text('kernel') select").select_option("sum")
+    page.get_by_label("stride").fill("2")
+    page.get_by_label("speed").select_option("fast")
+    button(page, "Play").click()
+    button(page, "Reset").click()
+    assert check(page) == before
+    assert page.get_by_label("stride").input_value() == "1"
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    page.wait_for_timeout(400)
+    assert state(page) == before
+
+
+def test_nothing_but_zeros_is_said_in_words(page):
+    page.locator("label:has-text('kernel') select").select_option("identity")
+    page.keyboard.press("Tab")
+    cell(page, "output", 1, 0).tap()
+    cell(page, "image", 2, 1).tap()
+    cell(page, "image", 2, 1).tap()
+    said = page.locator(".ex-text").inner_text()
+    assert said.startswith("Y[1, 0] = 0 (every product has a zero in it).")
 
 
 def test_a_kernel_that_does_not_fit_is_said_not_drawn(page):

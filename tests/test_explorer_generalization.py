@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_explorers import state
+from test_explorers import state, swipe
 
 from utils.explorers import generalization as ours
 from utils.explorers.generalization import GeneralizationExplorer
@@ -57,7 +57,7 @@ def test_it_begins_over_fitted(page):
 def test_ridge_equals_python(page, degree, points, draw, k):
     set_slider(page, "degree", degree)
     set_slider(page, "points", points)
-    set_slider(page, "draw", draw)
+    set_slider(page, "sample", draw)
     set_slider(page, "strength", k)
     now = check(page)
     assert (now["degree"], now["points"]) == (degree, points)
@@ -116,6 +116,19 @@ def test_mouse_and_finger_choose_a_strength(page):
     assert state(page)["k"] == second  # nothing is held any more
     chart.tap(position={"x": 0.3 * box["width"], "y": box["height"] / 2})
     assert check(page)["k"] < first
+
+
+def test_a_swipe_past_the_chart_scrolls_and_chooses_nothing(page):
+    page.evaluate("document.body.style.paddingBottom = '2000px'")
+    box = page.locator(".generalization-error svg").bounding_box()
+    x, y = box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"]
+    swipe(page, (x, y), (x + 6, y - 120))
+    assert page.evaluate("scrollY") > 50
+    assert state(page)["k"] == 0
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
+    swipe(page, (x, y), (x - 60, y + 5))
+    assert page.evaluate("scrollY") == 0
+    assert 10 < check(page)["k"] < 35
 
 
 def test_fits_a_narrow_phone(page):

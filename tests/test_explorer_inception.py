@@ -143,6 +143,16 @@ def test_bars_are_as_long_as_their_numbers(page):
     assert share == pytest.approx(192 / (192 + 25 * 32), abs=0.05)
 
 
+def test_few_macs_are_not_rounded_to_nothing(page):
+    page.get_by_label("show").select_option("macs")
+    page.get_by_label("maps of").select_option("7")
+    for name in SLIDERS:
+        set_slider(page, name, 8)
+    check(page)
+    assert number(page, "1×1", "module") == 7 * 7 * 8 * 8
+    assert "0.0 M" not in page.locator("table").inner_text()
+
+
 def test_keys_alone_will_do(page):
     page.get_by_label("start from").focus()
     page.keyboard.press("ArrowDown")

@@ -118,7 +118,7 @@ def test_gradient_steps_as_python(page):
         told = f"E fell from {written(error, 4)} to {written(after, 4)}"
         assert told in state(page)["text"]
         error = after
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Reset").click()
     test_starts_with_the_worked_example(page)
 
 
@@ -130,6 +130,30 @@ def test_a_step_too_long_is_told(page):
     assert "too long" in state(page)["text"]
 
 
+def test_divergence_is_told_in_words_and_short_numbers(page):
+    page.get_by_label("error E").select_option("squared_error")
+    page.get_by_label("activation h").select_option("identity")
+    page.get_by_label("step η").fill("5")
+    step = page.get_by_role("button", name="Gradient step")
+    step.click()
+    step.click()
+    text = state(page)["text"]
+    assert "E rose from 4714 to 1.5·10¹⁵" in text
+    assert "training diverges" in text
+    for value in page.locator(".mlp-value.mlp-long").all():
+        box, circle = value.bounding_box(), value.locator("..").locator(".mlp-circle")
+        assert box["width"] < circle.bounding_box()["width"]
+    while step.is_enabled():
+        step.click()
+    assert "E has diverged: its numbers are larger than" in state(page)["text"]
+    assert words(page, ".mlp-error") == ["E has diverged"]
+    assert "undefined" not in page.locator(".explorer-root").inner_text()
+    page.get_by_role("button", name="Reset").click()
+    test_starts_with_the_worked_example(page)
+    assert page.get_by_label("step η").input_value() == "0.1"
+    assert step.is_enabled()
+
+
 def test_by_keyboard_alone(page):
     page.keyboard.press("Tab")
     focused = "document.activeElement.getAttribute('aria-label')"
@@ -137,6 +161,7 @@ def test_by_keyboard_alone(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     assert page.evaluate(focused) == "weight from input 2 to hidden unit 1: 1.00"
+    page.keyboard.press("Tab")  # the slider of the weight
     page.keyboard.press("Tab")  # Next
     page.keyboard.press("Enter")
     # Pressing it moves on to all values; select again and change the weight.
@@ -197,6 +222,9 @@ def test_by_finger_on_a_phone(mount_explorer, width):
     assert small == 0
     # Every weight can be tapped at its number, every unit in its circle.
     labels = page.locator("[aria-hidden] .mlp-label").all()
+    page.locator(".mlp-circle").nth(6).tap()
+    knob = page.get_by_role("slider", name="b⁽²⁾").bounding_box()
+    assert knob["y"] + knob["height"] < 560  # in sight below the network
     lines = page.locator(".mlp-line").all()
     assert len(labels) == len(lines) == 12
     for label, item in zip(labels, lines, strict=True):

@@ -97,6 +97,19 @@ def test_every_example_trains_as_in_python(show, rate, bias):
         assert_trains_like_python(page, passes=4)
 
 
+def test_points_that_were_moved_are_ones_own(show):
+    page = show()
+    menu = page.get_by_role("combobox", name="Points")
+    before = state(page)["points"]
+    points(page).nth(0).focus()
+    page.keyboard.press("ArrowUp")
+    assert menu.input_value() == "own"
+    press(page, "Start again")
+    assert state(page)["points"] != before  # that is for the weights
+    menu.select_option("six points")
+    assert state(page)["points"] == before
+
+
 def test_controls_change_the_settings(show):
     page = show()
     page.get_by_label("η").select_option("0.25")

@@ -105,6 +105,18 @@ def test_numbers_are_edited_by_keys_and_buttons(page):
     assert check(page)["image"] == EXAMPLE
 
 
+def test_reset_is_for_settings_too(page):
+    before = check(page)
+    page.get_by_label("take the").select_option("mean")
+    set_slider(page, "size", 3)
+    set_slider(page, "stride", 1)
+    for text in page.locator(".pooling-output [role=row] g").all():  # −0.33 and −1.33
+        square, words = text.locator("rect"), text.locator("text")
+        assert words.bounding_box()["width"] <= square.bounding_box()["width"]
+    page.get_by_role("button", name="Reset").click()
+    assert check(page) == before
+
+
 def test_values_stay_within_their_limits(page):
     page.locator('.pooling-image [data-key="2,2"]').click()
     page.get_by_role("button", name="Raise the selected number").click()

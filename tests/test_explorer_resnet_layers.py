@@ -115,6 +115,31 @@ def check(page):
     return now
 
 
+def test_the_menu_goes_from_shallow_to_deep(page):
+    menu = page.get_by_role("combobox", name="net").locator("option")
+    names = [name.split("-") for name in menu.all_text_contents()]
+    assert [int(number) for _, number in names] == [18, 34, 34, 50, 101, 152]
+    assert names[2][0] == "plain"
+
+
+TOUCHING = """() => [...document.querySelectorAll("tbody tr")].filter((row) => {
+  const boxes = [...row.children].filter((cell) => cell.textContent).map((cell) => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getBoundingClientRect();
+  });
+  return boxes.slice(1).some((box, k) => box.left < boxes[k].right);
+}).map((row) => row.textContent)"""
+
+
+def test_columns_stay_apart_on_a_phone(mount_explorer):
+    """No text of a row reaches into the next column."""
+    page = mount_explorer(ResNetLayersExplorer(start="resnet152"), width=374)
+    assert page.evaluate(TOUCHING) == []
+    diagram = page.locator(".rl-unit svg").bounding_box()
+    assert diagram["x"] + diagram["width"] <= 374
+
+
 def cells(row):
     """Parameters, and MACs in millions, that a row of the table shows."""
     found = [text(cell) for cell in row.locator("td[data-cost]").all()]
@@ -268,7 +293,7 @@ def test_keys_alone_will_do(page):
     page.get_by_role("slider", name="image").focus()
     page.keyboard.press("ArrowRight")
     assert check(page)["size"] == 256
-    for _ in range(2):
+    for _ in range(3):
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert state(page)["selected"] == "layer1.1"

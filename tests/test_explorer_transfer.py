@@ -31,7 +31,7 @@ def check(page, known):
         wrong = int((labels[found[k]] != labels[k]).sum())
         assert row.locator(".transfer-other").count() == wrong
         same = near[space][labels == labels[k]]
-        share = int((labels[same] != labels[k]).mean() * 100 + 0.5)
+        share = f"{100 * (labels[same] != labels[k]).mean():.0f}"
         said = page.locator(".ex-text").inner_text()
         assert f"{space} {wrong} of {NEAR}, {share} %" in said
     return now

@@ -19,6 +19,19 @@ def state(page):
     return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
+def swipe(page, start, end, steps=6):
+    """A finger goes from `start` to `end`, (x, y) in the window."""
+    send = page.context.new_cdp_session(page).send
+    touch = "Input.dispatchTouchEvent"
+    for k in range(steps + 1):
+        x, y = (a + (b - a) * k / steps for a, b in zip(start, end, strict=True))
+        kind = "touchMove" if k else "touchStart"
+        send(touch, {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+    send(touch, {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(100)
+
+
 def explorer_class(name):
     module = importlib.import_module(f"utils.explorers.{name}")
     found = [
@@ -51,6 +64,15 @@ def test_no_name_stands_in_two_scripts():
             for name in (one or several).replace(",", " ").split():
                 found.setdefault(name, []).append(file.name)
     assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_numbers_are_written_in_one_place():
+    """Rounded otherwise than in common.js, they would not equal those of the text."""
+    for file in set(FOLDER.glob("*.js")) - {FOLDER / "common.js"}:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            ours = "toFixed" not in line or line.startswith("export const points")
+            assert ours, f"{file.name}: {line}"  # the corners of a drawing
+            assert not re.search(r"toPrecision|toExponential|toLocale", line), file.name
 
 
 def test_shared_parts_may_import_each_other(tmp_path, monkeypatch):
@@ -86,6 +108,59 @@ def test_numbers_are_rounded_as_python_rounds_them(common, digits):
     write = "([values, digits]) => values.map((v) => common.thousands(v, digits))"
     for value, text in zip(values, common(write, [values, digits]), strict=True):
         assert text.replace("−", "-") == f"{value:z,.{digits}f}"
+
+
+def test_significant_digits_as_python_writes_them(common):
+    values = [10 ** (k / 10 - 4) for k in range(51)] + [0.0, 99.6, 0.0995, -3.14159]
+    texts = common("values => values.map((v) => common.significant(v))", values)
+    assert texts == [
+        f"{v:.2g}".replace("-", "−") if abs(v) < 99 else f"{v:.0f}" for v in values
+    ]
+
+
+def test_large_numbers_stay_short(common):
+    brief = "v => common.brief(v)"
+    cases = {0.125: "0.12", -12.5: "−12.50", 1234.5: "1234", 2.865e37: "2.9·10³⁷"}
+    for value, text in (cases | {-1e5: "−1.0·10⁵", 9.96e120: "1.0·10¹²¹"}).items():
+        assert common(brief, value) == text
+
+
+# Changes everything: sliders, menus, boxes, and what keys and buttons do.
+CHANGE = """() => {
+  const root = document.querySelector(".explorer-root");
+  const send = (node, Kind, name, key) =>
+    node.dispatchEvent(new Kind(name, { key, bubbles: true, cancelable: true }));
+  for (const node of root.querySelectorAll("input, select")) {
+    const { type, value, min, max, options } = node;
+    if (type === "checkbox") node.click();
+    else if (type === "range") node.value = value === max ? min : max;
+    else if (options) node.selectedIndex = (node.selectedIndex + 1) % options.length;
+    for (const name of ["input", "change"]) send(node, Event, name);
+  }
+  for (const node of root.querySelectorAll("[tabindex='0']")) {
+    for (const key of ["ArrowRight", "ArrowUp", "+", " "])
+      send(node, KeyboardEvent, "keydown", key);
+  }
+  for (const node of root.querySelectorAll("button"))
+    if (node.textContent !== "Reset") node.click();
+}"""
+SEEN = """() => {
+  const root = document.querySelector(".explorer-root");
+  const values = [...root.querySelectorAll("input, select")]
+    .map((node) => [node.value, node.checked]);
+  const { className, textContent } = root;
+  return JSON.stringify([className, textContent, values, root.explorer.state()]);
+}"""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "lenet"])
+def test_reset_resets_everything(mount_explorer, name):
+    page = mount_explorer(explorer_class(name)())
+    before = page.evaluate(SEEN)
+    page.evaluate(CHANGE)
+    assert page.evaluate(SEEN) != before
+    page.get_by_role("button", name="Reset").click()
+    assert page.evaluate(SEEN) == before
 
 
 @pytest.mark.parametrize("name", NAMES)

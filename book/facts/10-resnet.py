@@ -58,8 +58,8 @@ FACTS = [
     computed(
         r"With {} maps the weights are $$\underbrace{{{}\cdot {}}}_{{1\times "
         r"1}} + \underbrace{{9\cdot {}\cdot {}}}_{{3\times 3}} + "
-        r"\underbrace{{{}\cdot {}}}_{{1\times 1}} = {:,} \quad\text{{instead "
-        r"of}}\quad 2\cdot 9\cdot {}\cdot {} = {:,}.",
+        r"\underbrace{{{}\cdot {}}}_{{1\times 1}} = {:,}, \tag{{10.2}}$$ instead "
+        r"of $2\cdot 9\cdot {}\cdot {} = {:,}$.",
         lambda: (
             (
                 256,

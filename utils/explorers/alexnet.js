@@ -2,7 +2,7 @@
 // utils/alexnet.py: a window of k × k every s places on a padded map, rounded down.
 
 import { centred } from "./chart.js";
-import { button, choice, explorer, fields, html, plural, redraw, svg, table, thousands } from "./common.js";
+import { button, choice, explorer, fields, html, number, plural, redraw, svg, table, thousands } from "./common.js";
 import { total } from "./maths.js";
 
 // One step a layer, up to the first that cannot be: { steps, error }.
@@ -35,9 +35,9 @@ function walkShapes(layers, size, channels = 3) {
 }
 
 // 55.25, 54.333: as many digits as it needs, three at most.
-const quotient = (value) => String(Math.round(value * 1000) / 1000);
+const quotient = (value) => number(value, 3).replace(/\.?0+$/, "");
 
-export default explorer("Walk along the shapes of AlexNet", ({ model, root, controls, stage, say }) => {
+export default explorer("Walk along the shapes of AlexNet", ({ model, root, controls, stage, say, reset }) => {
   root.classList.add("alexnet");
   const presets = model.get("presets");
   const state = { preset: 0, size: 0, layers: [], selected: 0 };
@@ -50,7 +50,10 @@ export default explorer("Walk along the shapes of AlexNet", ({ model, root, cont
 
   const picture = svg("svg", { viewBox: "0 0 720 96", "aria-hidden": "true" });
   const { element, body } = table(["layer", "maps", "parameters", "MACs"]);
-  stage.append(picture, html("div", { class: "ex-scroll" }, element));
+  const legend = html("p", { class: "alexnet-legend" }, [
+    ["blue", "layer with weights"], ["muted", "pooling"], ["orange", "a window does not fit evenly"],
+  ].flatMap(([color, words]) => [html("span", { style: `background: var(--ex-${color})` }), words]));
+  stage.append(picture, legend, html("div", { class: "ex-scroll" }, element));
   const select = (k) => { state.selected = k; draw(); };
 
   // What the sliders below the table change, for each kind of layer.
@@ -169,7 +172,7 @@ export default explorer("Walk along the shapes of AlexNet", ({ model, root, cont
       draw();
     },
   });
-  controls.append(preset, image.slider("size", { label: "image", min: 32, max: 288 }), settings);
+  controls.append(preset, image.slider("size", { label: "image", min: 32, max: 288 }), reset, settings);
   root.explorer = { state: () => ({ ...state, ...walkShapes(state.layers, state.size) }) };
   draw();
 });

@@ -1,6 +1,6 @@
 // Charts: SVG lines, words and bars, scales and their ticks, and a drag along an axis.
 
-import { follow, svg } from "./common.js";
+import { follow, place, svg } from "./common.js";
 
 export const label = (x, y, words, attributes = {}) => svg("text", { x, y, "font-size": 12, ...attributes }, words);
 export const centred = (x, y, words, attributes = {}) => label(x, y, words, { "text-anchor": "middle", ...attributes });
@@ -40,8 +40,29 @@ export function xAxis(pairs, X, bottom) {
   return pairs.map(([value, words]) => centred(X(value), bottom + 16, String(words)));
 }
 
+const SWIPE = 8; // pixels that a finger goes along a chart before it means to drag
+
 // Calls onx(x) for each place at which mouse or finger press on a chart or drag along it.
+// A finger that comes down may mean to scroll the page: it chooses where it goes along
+// the chart, or is lifted without having gone anywhere.
 export function dragAlong(canvas, onx) {
   canvas.classList.add("ex-along");
-  follow(canvas, canvas, { start: onx, move: onx });
+  let down = null;
+  follow(canvas, canvas, {
+    start: (x, y, event) => {
+      down = event.pointerType === "touch" ? [event.clientX, event.clientY] : null;
+      if (!down) onx(x);
+    },
+    move: (x, y, event) => {
+      const [dx, dy] = down ? [event.clientX - down[0], event.clientY - down[1]].map(Math.abs) : [SWIPE, 0];
+      if (dx < SWIPE || dx < dy) return;
+      down = null;
+      onx(x);
+    },
+  });
+  canvas.addEventListener("pointercancel", () => { down = null; });
+  canvas.addEventListener("pointerup", (event) => {
+    if (down) onx(place(event, canvas)[0]);
+    down = null;
+  });
 }

@@ -1,6 +1,9 @@
 // What all explorers share: elements, numbers, the frame, controls, drag and keys. An
-// explorer imports what it needs, from here and from chart.js, grid.js and maths.js;
-// utils/explorers/__init__.py joins them into one module: a page has nothing to fetch.
+// explorer imports what it needs, from here and from chart.js, grid.js, maths.js and
+// play.js; utils/explorers/__init__.py joins them into one module: a page has nothing to
+// fetch.
+
+import { clamp } from "./maths.js";
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -47,6 +50,19 @@ export function number(value, digits = 2) {
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
 }
 
+// With so many digits from the first that is not 0, as Python's "{:.2g}" has them.
+export function significant(value, digits = 2) {
+  const order = value ? Math.floor(Math.log10(Math.abs(value))) : 0;
+  const text = number(value, clamp(digits - 1 - order, 0, 100));
+  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+// A number that stays short however large it is: 0.1235, 12346, 2.9·10³⁷.
+export function brief(value, digits = 2) {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || size < 1e5) return number(value, size < 1000 ? digits : 0);
+  const [mantissa, order] = size.toExponential(1).split("e+");
+  return `${value < 0 ? "−" : ""}${mantissa}·10${[...order].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
+}
 // 1,234,567, or with digits behind the point.
 export const thousands = (value, digits = 0) => number(value, digits).replace(/\d+/, (whole) =>
   whole.replace(/\B(?=(\d{3})+$)/g, ","));
@@ -59,18 +75,27 @@ export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"
 
 // What an explorer's file gives: `build` fills its frame, and returns what is to be done
 // (if anything) when the page leaves it. The frame: a stage, controls, and a line of text
-// that screen readers hear when it changes; `say(text)` writes that line.
+// that screen readers hear when it changes; `say(text)` writes that line. `reset` is a
+// button, for `build` to place, that builds all anew: nothing can be forgotten.
 export function explorer(title, build) {
   function render({ model, el }) {
-    const stage = html("div", { class: "ex-stage" });
-    const controls = html("div", { class: "ex-controls" });
-    const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
-    const heading = html("p", { class: "ex-title" }, title);
-    const all = [heading, stage, controls, text];
-    const root = html("div", { class: "explorer-root", role: "group", "aria-label": title }, all);
+    const root = html("div", { class: "explorer-root", role: "group", "aria-label": title });
     el.append(root);
-    const say = (words) => { text.textContent = words; };
-    const leave = build({ model, root, stage, controls, text, say });
+    let leave;
+    function begin() {
+      const stage = html("div", { class: "ex-stage" });
+      const controls = html("div", { class: "ex-controls" });
+      const text = html("p", { class: "ex-text ex-numbers", "aria-live": "polite" });
+      const reset = button("Reset", () => {
+        leave?.();
+        begin().focus({ preventScroll: true });
+      });
+      root.replaceChildren(html("p", { class: "ex-title" }, title), stage, controls, text);
+      const say = (words) => { text.textContent = words; };
+      leave = build({ model, root, stage, controls, text, say, reset });
+      return reset;
+    }
+    begin();
     return () => { leave?.(); root.remove(); };
   }
   return { render };
@@ -86,7 +111,21 @@ function field(input, parts, write) {
   return Object.assign(element, { input, set: write });
 }
 
-// `format` writes the value beside the slider.
+// Does it once for a click, and again and again as long as mouse or finger hold the node.
+function held(node, act) {
+  let timer, many = false;
+  const stop = () => clearTimeout(timer);
+  const again = (wait) => { timer = setTimeout(() => { many = true; act(); again(60); }, wait); };
+  node.addEventListener("pointerdown", (event) => { many = false; if (event.button === 0) again(400); });
+  for (const end of ["pointerup", "pointerleave", "pointercancel"]) node.addEventListener(end, stop);
+  node.addEventListener("click", () => { stop(); if (!many) act(); many = false; });
+  return node;
+}
+
+const MOST_STEPS = 57; // that a slider 130 pixels wide has room for: two pixels each
+
+// `format` writes the value beside the slider. One too fine for fingers has − and + too;
+// the keyboard has arrow keys for that.
 export function slider({ label, min, max, step = 1, value, format, onchange }) {
   const words = format ?? ((v) => number(v, Number.isInteger(step) ? 0 : 2));
   const output = html("output", {}, words(value));
@@ -95,8 +134,15 @@ export function slider({ label, min, max, step = 1, value, format, onchange }) {
     output.textContent = words(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
   };
-  input.addEventListener("input", () => { show(); onchange(Number(input.value)); });
-  return field(input, [label, input, output], (v) => { input.value = v; show(); });
+  const changed = () => { show(); onchange(Number(input.value)); };
+  input.addEventListener("input", changed);
+  const whole = field(input, [label, input, output], (v) => { input.value = v; show(); });
+  if ((max - min) / step <= MOST_STEPS) return whole;
+  const nudge = (sign, which, by) => held(html("button", { type: "button", tabindex: -1 },
+    html("span", { "aria-hidden": "true" }, sign), html("span", { class: "ex-hidden" }, `${label}: ${which}`)),
+  () => { input.stepUp(by); changed(); });
+  const fine = html("span", { class: "ex-fine" }, whole, nudge("−", "less", -1), nudge("+", "more", 1));
+  return Object.assign(fine, { input, set: whole.set });
 }
 
 export function checkbox({ label, value, onchange }) {
@@ -188,7 +234,7 @@ export function place(event, canvas) {
 }
 
 // Follows mouse and finger from where they press on a node: start(x, y, event), then
-// move(x, y), in viewBox coordinates. A start that returns false is none.
+// move(x, y, event), in viewBox coordinates. A start that returns false is none.
 export function follow(node, canvas, { start, move }) {
   node.addEventListener("pointerdown", (event) => {
     if (start(...place(event, canvas), event) === false) return;
@@ -196,7 +242,7 @@ export function follow(node, canvas, { start, move }) {
     event.preventDefault();
   });
   node.addEventListener("pointermove", (event) => {
-    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas));
+    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas), event);
   });
 }
 
@@ -206,6 +252,14 @@ export function draggable(node, canvas, onmove) {
   node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.style.cursor = "grab";
   follow(node, canvas, { start: () => node.focus?.({ preventScroll: true }), move: onmove });
+}
+
+// Whether a mouse has moved, and not the picture, drawn anew, under a mouse that rests.
+let resting = "";
+export function mouseMoved({ pointerType, clientX, clientY }) {
+  const before = resting;
+  resting = `${clientX},${clientY}`;
+  return pointerType === "mouse" && resting !== before;
 }
 
 // Arrow keys on a node: `onmove(dx, dy)` in steps, `leap` with Shift; dy grows upwards.

@@ -3,7 +3,7 @@
 
 import { bar, centred, label, line } from "./chart.js";
 import {
-  arrows, bracketed, button, choice, fields, focusOn, follow, explorer, redraw, short, stepper, svg,
+  arrows, bracketed, button, choice, fields, focusOn, follow, explorer, redraw, set, short, stepper, svg,
 } from "./common.js";
 import { clamp, outputSize, range, sum } from "./maths.js";
 
@@ -19,14 +19,17 @@ const ACROSS = 400;
 const ZEROS = { x: 62, w: 142, y: 226 }; // the zero line of each row of bars
 const UNIT = 4; // height of 1
 const HIGHEST_BAR = 9;
+const MOST_PADDING = 6; // zeros on each side
+// How many zeros on each side, for a kernel that reaches over so many values more than one.
+const MODES = { narrow: () => 0, same: (extent) => extent / 2, wide: (extent) => extent };
 const COLOUR = { x: "var(--ex-blue)", w: "var(--ex-orange)", y: "var(--ex-green)" };
 const NAME = { x: "signal x", w: "kernel w", y: "output y" };
 
-export default explorer("Slide a kernel over a signal", ({ model, root, stage, controls, say }) => {
+export default explorer("Slide a kernel over a signal", ({ model, root, stage, controls, say, reset }) => {
   const state = {
     x: [...model.get("signal")],
     w: [...model.get("kernel")],
-    flip: false, stride: 1, padding: 0, dilation: 1, at: 0,
+    flip: false, stride: 1, padding: 0, dilation: 1, mode: "narrow", at: 0,
   };
   const taps = () => (state.flip ? [...state.w].reverse() : state.w);
   const output = () => crossCorrelate(state.x, taps(), state.stride, state.padding, state.dilation);
@@ -66,10 +69,12 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
     const node = svg("g", {
       tabindex: isSelected ? 0 : -1, role: "slider", "data-key": `${row}${index}`,
       "aria-label": `${NAME[row]}, value ${index}`, "aria-valuemin": -HIGHEST_BAR, "aria-valuemax": HIGHEST_BAR,
-      "aria-valuenow": value, "aria-orientation": "vertical", style: "touch-action: none; cursor: ns-resize",
+      "aria-valuenow": value, "aria-orientation": "vertical", style: "cursor: ns-resize",
     },
     frameOf(row, column, width, 56, "transparent", isSelected ? "var(--ex-focus)" : "none"),
     valueBar(row, column, value, width));
+    // A finger on it drags it: the page stays where it is.
+    node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     arrows(node, (dx, dy) => {
       if (dy) edit(row, index, value + dy);
       else select(row, clamp(index + dx, 0, state[row].length - 1));
@@ -127,6 +132,7 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
           frameOf("y", t, width, 80, fill, stroke), valueBar("y", t, value, width, { unit }));
       }),
     ]);
+    for (const [name, node] of Object.entries(modes)) set(node, { "aria-pressed": name === state.mode });
     back.disabled = state.at <= 0;
     on.disabled = state.at >= y.length - 1;
     describe(y, padded, start);
@@ -135,13 +141,16 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
   function describe(y, padded, start) {
     const { stride, padding, dilation } = state;
     const reach = dilation * (state.w.length - 1) + 1;
+    const wish = state.mode ? MODES[state.mode](reach - 1) : padding;
+    const many = padding < MOST_PADDING ? "" : ", too many here";
+    const but = wish === padding ? "" : ` For "${state.mode}" it would take ${wish} zeros on each side${many}.`;
     if (!y.length) {
       say(`The kernel reaches over ${reach} values, the padded signal has ${padded.length}: no output.`);
       return;
     }
     const terms = taps().map((tap, k) => `${bracketed(tap)}·${bracketed(padded[start + k * dilation])}`);
     say(`y[${state.at}] = ${terms.join(" + ")} = ${short(y[state.at])}. `
-      + `Output size ⌊(${state.x.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.`);
+      + `Output size ⌊(${state.x.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.${but}`);
   }
 
   const slide = (by) => () => { state.at += by; draw(); };
@@ -153,16 +162,28 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
     onchange: (m) => {
       state.w = range(Number(m), (k) => state.w[k] ?? 0);
       selected = ["w", 0];
-      draw();
+      keep();
     },
   });
   const field = fields(state, draw);
-  const mode = (name, p) => button(name, () => { state.padding = p(state.w.length); field.follow(); draw(); });
+  const dilation = fields(state, () => keep()).slider("dilation", { min: 1, max: 3 });
+  const paddings = fields(state, () => { state.mode = null; draw(); });
+  // The padding that has a name keeps it when the kernel changes.
+  function keep() {
+    if (state.mode) {
+      const wish = MODES[state.mode](state.dilation * (state.w.length - 1));
+      state.padding = Math.min(MOST_PADDING, Math.floor(wish));
+      paddings.follow();
+    }
+    draw();
+  }
+  const modes = Object.fromEntries(Object.keys(MODES).map((name) =>
+    [name, button(name, () => { state.mode = name; keep(); })]));
   controls.append(
     back, on, step.buttons,
-    mode("narrow", () => 0), mode("same", (m) => (m - 1) >> 1), mode("wide", (m) => m - 1),
-    size, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 4 }),
-    field.slider("dilation", { min: 1, max: 3 }), field.checkbox("flip", { label: "flip (convolution)" }),
+    ...Object.values(modes),
+    size, field.slider("stride", { min: 1, max: 3 }), paddings.slider("padding", { min: 0, max: MOST_PADDING }),
+    dilation, field.checkbox("flip", { label: "flip (convolution)" }), reset,
   );
   root.explorer = { state: () => ({ ...state, taps: taps(), y: output() }) };
   draw();

@@ -1,9 +1,12 @@
 // Slide a kernel over a small image. The formula is that of utils/convolution2d.py:
 // Y_uv = Σ_i Σ_j W_ij X_(s u + d i)(s v + d j), the image padded with p zeros all round.
 
-import { bracketed, choice, explorer, fields, html, panel, short, stepper } from "./common.js";
-import { grid, shade } from "./grid.js";
+import {
+  bracketed, button, choice, explorer, fields, html, mouseMoved, panel, set, short, stepper, svg,
+} from "./common.js";
+import { CELL, grid, shade } from "./grid.js";
 import { clamp, matrix, outputSize, sum } from "./maths.js";
+import { film } from "./play.js";
 
 const pad = (image, padding) => matrix(image.length + 2 * padding, image[0].length + 2 * padding,
   (r, c) => image[r - padding]?.[c - padding] ?? 0);
@@ -31,7 +34,8 @@ const IMAGES = {
 const HEAVIEST = 9;
 const copy = (rows) => rows.map((row) => [...row].map(Number));
 
-export default explorer("Slide a kernel over an image", ({ model, root, stage, controls, say }) => {
+export default explorer("Slide a kernel over an image", ({ model, root, stage, controls, text, say, reset }) => {
+  root.classList.add("conv2d");
   const state = {
     image: copy(model.get("image")), kernel: copy(model.get("kernel")),
     stride: 1, padding: 0, dilation: 1, at: [0, 0],
@@ -42,11 +46,34 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
   const newPanel = (name, words) => panel(`conv2d-panel conv2d-${name}`, words, { role: "grid" });
   const input = newPanel("image", "image X: tap to paint");
   const kernel = newPanel("kernel", "kernel W: select, then − or +");
+  const products = newPanel("products", "");
   const result = newPanel("output", "output Y: point at a value");
-  stage.append(html("div", { class: "ex-panels" }, input.figure, kernel.figure, result.figure));
+  stage.append(html("div", { class: "ex-panels" }, input.figure,
+    html("div", { class: "conv2d-middle" }, kernel.figure, products.figure), result.figure));
+  // The kernel, which glides over the image from place to place.
+  const lens = svg("g", { class: "conv2d-lens" });
+  const above = svg("svg", { class: "conv2d-above", "aria-hidden": "true" }, lens);
+  input.figure.append(html("div", {}, input.canvas, above));
 
   const select = (i, j) => { selected = [i, j]; draw(); };
-  const choose = (u, v) => { state.at = [u, v]; draw(); };
+  const choose = (u, v) => { state.at = [u, v]; movie.pause(); draw(); };
+  // The next place, or the one before: row by row, and on from the end to the start.
+  function go(by) {
+    const y = output();
+    const count = y.length * (y[0]?.length ?? 0);
+    if (!count) return;
+    const k = (state.at[0] * y[0].length + state.at[1] + by + count) % count;
+    state.at = [Math.floor(k / y[0].length), k % y[0].length];
+    draw();
+  }
+  const movie = film(stage, {
+    advance: (once) => {
+      go(1);
+      const y = output();
+      return y.length > 0 && !(once && state.at[0] === y.length - 1 && state.at[1] === y[0].length - 1);
+    },
+    show: (playing) => { set(text, { "aria-live": playing ? "off" : "polite" }); draw(); },
+  });
   const step = stepper("weight", (by) => {
     const [i, j] = selected;
     state.kernel[i][j] = clamp(state.kernel[i][j] + by, -HEAVIEST, HEAVIEST);
@@ -69,7 +96,7 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
       const toggle = () => { image[row][column] = image[row][column] ? 0 : 1; draw(); };
       return {
         fill: shade(value, 1), faint: !inside,
-        stroke: covered ? "green" : inside ? "line" : "none", width: covered ? 3 : 1,
+        stroke: inside ? "line" : "none", rise: covered ? 3 : 0, // above the weight
         label: `${inside ? "pixel" : "padding"} row ${row}, column ${column}: ${value}`
           + (covered ? ", under the kernel" : ""),
         ...(inside && {
@@ -82,6 +109,7 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
         }),
       };
     });
+    drawLens(y.length && y[0].length);
     const largest = Math.max(1, ...state.kernel.flat().map(Math.abs));
     grid(kernel.canvas, state.kernel, (i, j, value) => {
       const tab = selected[0] === i && selected[1] === j;
@@ -94,28 +122,50 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
     const top = Math.max(1, ...y.flat().map(Math.abs));
     grid(result.canvas, y, (r, c, value) => {
       const tab = r === u && c === v;
+      const comes = movie.playing() && (r > u || (r === u && c > v));
       return {
-        fill: shade(value, top), stroke: tab ? "green" : "line", width: tab ? 3 : 1, tab,
+        fill: comes ? "transparent" : shade(value, top), faint: comes,
+        stroke: tab ? "green" : "line", width: tab ? 3 : 1, tab,
         label: `output row ${r}, column ${c}: ${short(value)}`,
-        onpointerenter: (event) => { if (event.pointerType === "mouse" && !tab) choose(r, c); },
+        onpointermove: (event) => { if (mouseMoved(event) && !tab && !movie.playing()) choose(r, c); },
         onclick: () => choose(r, c), onwalk: choose,
       };
     });
     describe(y, pad(image, padding));
   }
 
+  function drawLens(there) {
+    const { kernel: weights, stride, dilation, at: [u, v] } = state;
+    set(above, { viewBox: input.canvas.getAttribute("viewBox") });
+    above.style.maxWidth = input.canvas.style.maxWidth;
+    lens.style.transform = `translate(${v * stride * CELL}px, ${u * stride * CELL}px)`;
+    lens.replaceChildren(...(there ? weights.flatMap((row, i) => row.flatMap((weight, j) => {
+      const [x, y] = [j * dilation * CELL, i * dilation * CELL];
+      return [svg("rect", { x: x + 2, y: y + 2, width: CELL - 4, height: CELL - 4, rx: 3 }),
+        svg("text", { x: x + CELL - 4, y: y + CELL - 4.5 }, `×${short(weight)}`)];
+    })) : []));
+  }
+
   function describe(y, padded) {
     const { stride, padding, dilation, at: [u, v] } = state;
     const reach = dilation * (state.kernel.length - 1) + 1;
-    if (!y.length || !y[0].length) {
+    products.figure.hidden = !y.length || !y[0].length;
+    if (products.figure.hidden) {
       say(`The kernel reaches over ${reach} rows and columns, the padded image has ${padded.length}: no output.`);
       return;
     }
-    const terms = state.kernel.flatMap((row, i) => row.map((weight, j) => {
-      const pixel = padded[u * stride + i * dilation][v * stride + j * dilation];
-      return weight && pixel ? `${bracketed(weight)}·${bracketed(pixel)}` : "";
-    })).filter(Boolean);
-    say(`Y[${u}, ${v}] = ${terms.join(" + ") || "0"} = ${short(y[u][v])} (products with a zero left out). `
+    const pixels = matrix(state.kernel.length, state.kernel[0].length, (i, j) =>
+      padded[u * stride + i * dilation][v * stride + j * dilation]);
+    const terms = state.kernel.flatMap((row, i) => row.map((weight, j) =>
+      (weight && pixels[i][j] ? `${bracketed(weight)}·${bracketed(pixels[i][j])}` : ""))).filter(Boolean);
+    const found = pixels.map((row, i) => row.map((pixel, j) => pixel * state.kernel[i][j] || 0)); // no −0
+    const most = Math.max(1, ...found.flat().map(Math.abs));
+    products.entitle(`products; their sum is ${short(y[u][v])}`);
+    grid(products.canvas, found, (i, j, value) => ({
+      fill: shade(value, most), label: `product row ${i}, column ${j}: ${short(value)}`,
+    }));
+    say(`Y[${u}, ${v}] = ${terms.length ? `${terms.join(" + ")} = ` : ""}${short(y[u][v])} `
+      + `(${terms.length ? "products with a zero left out" : "every product has a zero in it"}). `
       + `Output size ⌊(${state.image.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.`);
   }
 
@@ -125,12 +175,17 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
     label, value: "as in the text", options: Object.keys(from), onchange: (name) => onchange(copy(from[name])),
   });
   const field = fields(state, draw);
+  const move = (by) => () => { movie.pause(); go(by); };
+  controls.before(html("div", { class: "ex-controls conv2d-film" }, movie.controls[0],
+    button("◀\uFE0E", move(-1), { "aria-label": "One place back" }),
+    button("▶\uFE0E", move(1), { "aria-label": "One place on" }), movie.controls[1]));
   controls.append(
     start("image", pictures, (image) => { state.image = image; draw(); }),
     start("kernel", kernels, (weights) => { state.kernel = weights; select(0, 0); }),
     step.buttons, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 2 }),
-    field.slider("dilation", { min: 1, max: 3 }),
+    field.slider("dilation", { min: 1, max: 3 }), reset,
   );
-  root.explorer = { state: () => ({ ...state, y: output() }) };
+  root.explorer = { state: () => ({ ...state, y: output(), playing: movie.playing() }) };
   draw();
+  return movie.leave;
 });

@@ -111,7 +111,7 @@ function designBudget(design, channels, size, classes = 10) {
   }
 }
 
-export default explorer("What does a design cost?", ({ model, root, stage, controls, say }) => {
+export default explorer("What does a design cost?", ({ model, root, stage, controls, say, reset }) => {
   const state = { design: model.get("design"), image: model.get("image") };
   const { element, body } = table(["layer", "maps", "field", "step", "parameters", "MACs", "activations"]);
   const marked = html("pre", { class: "dn-marked", "aria-hidden": "true" });
@@ -174,7 +174,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
     choice({
       label: "image", value: state.image, options: images,
       onchange: (image) => { state.image = image; draw(); },
-    }),
+    }), reset,
   );
   root.explorer = { state: () => ({ ...state, ...result() }), budget: designBudget };
   draw();

@@ -3,7 +3,7 @@
 // (L1) of all weights but the first. Points are those of utils/explorers/generalization.py.
 
 import { bar, centred, dragAlong, label, line, polyline, scale, xAxis, yAxis } from "./chart.js";
-import { button, explorer, fields, html, number, panel, svg } from "./common.js";
+import { button, explorer, fields, html, number, panel, significant, svg } from "./common.js";
 import { clamp, dot, matrix, range, sum } from "./maths.js";
 
 const SPREAD = 0.35;
@@ -88,7 +88,7 @@ function weightsAlong(kind, equations) {
 const predict = (w, x) => dot(legendre(x, w.length - 1), w);
 const meanSquaredError = (points, w) => sum(points.map(([x, y]) => (predict(w, x) - y) ** 2)) / points.length;
 
-const amount = (strength) => String(Number(strength.toPrecision(2)));
+const amount = (strength) => significant(strength, 2);
 
 const WIDE = 340; // all three pictures
 const [FIT_HIGH, ERRORS_HIGH, BARS_HIGH] = [260, 170, 110];
@@ -97,11 +97,10 @@ const [ERRORS_LEFT, ERRORS_RIGHT, ERRORS_TOP, ERRORS_BOTTOM] = [40, WIDE - 14, 1
 const errorX = scale([0, STRENGTHS.length - 1], [ERRORS_LEFT, ERRORS_RIGHT]);
 const errorY = scale([LOWEST, HIGHEST], [ERRORS_BOTTOM, ERRORS_TOP], Math.log);
 
-export default explorer("Fit noisy points, and hold the curve back", ({ model, root, controls, stage, say }) => {
-  const start = () => ({
+export default explorer("Fit noisy points, and hold the curve back", ({ model, root, controls, stage, say, reset }) => {
+  const state = {
     points: model.get("points"), degree: model.get("degree"), draw: model.get("draw"), kind: "L2", k: 0,
-  });
-  const state = start();
+  };
   let found; // everything that follows from points, degree, draw and kind
 
   const newPanel = (name, words, height) =>
@@ -199,14 +198,9 @@ export default explorer("Fit noisy points, and hold the curve back", ({ model, r
     shown.slider("k", { label: "strength", min: 0, max: STRENGTHS.length - 1, format: (k) => amount(STRENGTHS[k]) }),
     field.choice("kind", { label: "penalty", options: ["L2", "L1"] }),
     field.slider("degree", { min: 0, max: 15 }), field.slider("points", { min: 5, max: 40 }),
-    field.slider("draw", { min: 1, max: 20 }),
+    field.slider("draw", { label: "sample", min: 1, max: 20 }),
     button("Best for new points", () => choose(found.best)),
-    button("Reset", () => {
-      Object.assign(state, start());
-      field.follow();
-      shown.follow();
-      redo();
-    }),
+    reset,
   );
   root.explorer = {
     state: () => ({

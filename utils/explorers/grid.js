@@ -3,7 +3,10 @@
 
 import { arrows, focusOn, redraw, set, short, svg } from "./common.js";
 
-const CELL = 30;
+export const CELL = 30;
+
+// As large as so many characters may be: "−1.33" must not touch its neighbours.
+const fitting = ({ length }) => (length < 4 ? 14 : length === 4 ? 10.5 : 8.5);
 
 export const tint = (color, percent) => `color-mix(in srgb, var(--ex-${color}) ${percent}%, transparent)`;
 
@@ -22,7 +25,7 @@ export function grid(canvas, values, look) {
   canvas.style.maxWidth = `${columns * 42}px`;
   const open = new Set();
   redraw(canvas, values.map((row, r) => svg("g", { role: "row" }, row.map((value, c) => {
-    const { fill, stroke = "line", width = 1, faint, label, tab, onwalk, ...events } = look(r, c, value);
+    const { fill, stroke = "line", width = 1, faint, rise = 0, label, tab, onwalk, ...events } = look(r, c, value);
     const still = tab === undefined;
     const key = `${r},${c}`;
     const node = svg("g", {
@@ -34,8 +37,8 @@ export function grid(canvas, values, look) {
       fill: fill ?? "transparent", stroke: stroke === "none" ? stroke : `var(--ex-${stroke})`, "stroke-width": width,
     }),
     svg("text", {
-      x: (c + 0.5) * CELL, y: (r + 0.5) * CELL + 5, "text-anchor": "middle",
-      "font-size": Number.isInteger(value) ? 14 : 10.5, opacity: faint ? 0.45 : 1,
+      x: (c + 0.5) * CELL, y: (r + 0.5) * CELL + 5 - rise, "text-anchor": "middle",
+      "font-size": fitting(short(value)), opacity: faint ? 0.45 : 1,
     }, short(value)));
     if (still) return node;
     open.add(key);

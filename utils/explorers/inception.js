@@ -47,7 +47,7 @@ function whole(costs) {
 
 const inMillions = (value) => `${number(value / 1e6, 1)} million`;
 
-export default explorer("Spend a budget on an Inception module", ({ model, root, controls, stage, say }) => {
+export default explorer("Spend a budget on an Inception module", ({ model, root, controls, stage, say, reset }) => {
   const presets = model.get("presets");
   const settings = (name) => {
     const { in_channels: from, size, one, three, five, pool } = presets.find((p) => p.name === name);
@@ -63,7 +63,7 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
   stage.append(legend, html("table", { class: "inc-table", "aria-label": "Cost of each branch, naive and reduced" },
     html("colgroup", {}, ["name", "bars", "out"].map((part) => html("col", { class: `inc-col-${part}` }))), body));
 
-  const format = (value) => (state.show === "macs" ? `${number(value / 1e6, 1)} M` : thousands(value));
+  const format = (value) => (state.show === "macs" && value >= 1e6 ? `${number(value / 1e6, 1)} M` : thousands(value));
 
   // A bar whose length is `value` out of `most`, its 1 × 1 part first.
   function bar(kind, value, most, share) {
@@ -125,7 +125,7 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
     channels("channels in", 1024, "from"), channels("1×1", 512, "one"),
     channels("3×3: reduce to", 512, 0, pairs[0]), channels("3×3: out", 512, 1, pairs[0]),
     channels("5×5: reduce to", 256, 0, pairs[1]), channels("5×5: out", 256, 1, pairs[1]),
-    channels("behind the pool", 256, "pool"),
+    channels("behind the pool", 256, "pool"), reset,
   );
   root.explorer = {
     state: () => ({ ...state, module: moduleBudget(state), naive: naiveBudget(state) }),

@@ -1,6 +1,6 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
-import { arrows, bracketed, button, explorer, fields, html, number, place, set, slider, svg } from "./common.js";
+import { arrows, bracketed, brief, button, explorer, fields, html, place, set, slider, svg } from "./common.js";
 import { clamp, softmax, sum } from "./maths.js";
 
 // ---------------------------------------------------------------- arithmetic
@@ -73,7 +73,7 @@ const layerName = (l) => "⁽" + "⁰¹²"[l] + "⁾\u2060"; // no line break be
 const weightName = (l, k, j) => `w${layerName(l + 1)}${sub(k + 1)}${sub(j + 1)}`;
 const unitName = (column, i) => `${["x", "z", "y"][column]}${sub(i + 1)}`;
 const spoken = (column, i) => `${["input", "hidden unit", "output"][column]} ${i + 1}`;
-const factorText = (v) => bracketed(v, number);
+const factorText = (v) => bracketed(v, brief);
 const products = (pairs) =>
   pairs.map(([u, v]) => `${factorText(u)} · ${factorText(v)}`).join(" + ");
 
@@ -101,8 +101,9 @@ const SIZES = [2, 3, 2];
 const PLACE = [[0.5, 0.66], [0.3, 0.3], [0.66, 0.5]];
 const NARROW_PLACE = [[0.5, 0.76], [0.34, 0.34], [0.76, 0.5]];
 
-export default explorer("Values go forward, δ comes back", ({ model, root, stage, controls, text, say }) => {
-  const begin = () => ({
+export default explorer("Values go forward, δ comes back", ({ model, root, stage, controls, text, say, reset }) => {
+  // Never changes an array in place: the model's own stay as they are.
+  const state = {
     weights: model.get("weights"),
     biases: model.get("biases"),
     x: model.get("x"),
@@ -114,9 +115,7 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     slopes: false,
     selected: null,
     told: TOLD[0],
-  });
-  // Never changes an array in place: the model's own stay as they are.
-  const state = begin();
+  };
   let hovered = null;
   root.classList.add("mlp");
 
@@ -186,6 +185,7 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     headings.forEach((node, n) => set(node, { x: (xs[n >> 1] + xs[(n + 1) >> 1]) / 2, y: 14 }));
     for (const item of units) {
       const cx = (item.x = xs[item.column]), cy = (item.y = ys[item.column][item.i]);
+      item.radius = radius;
       set(item.circle, { cx, cy, r: radius });
       set(item.ring, { cx, cy, r: radius + 4 });
       set(item.name, { x: cx, y: cy - 6 });
@@ -221,28 +221,32 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     item.line.setAttribute("class", "mlp-weight"
       + (!shown ? " mlp-unknown" : value < 0 ? " mlp-negative" : ""));
     item.line.style.strokeWidth = shown ? 1 + 6 * share : 1;
-    item.label.textContent = shown ? number(value) : "";
-    const words = `weight from ${spoken(l, j)} to ${spoken(l + 1, k)}: ${number(w)}`;
-    const more = deltaKnown(l) ? `, slope ${number(slope)}` : "";
+    item.label.textContent = shown ? brief(value) : "";
+    const words = `weight from ${spoken(l, j)} to ${spoken(l + 1, k)}: ${brief(w)}`;
+    const more = deltaKnown(l) ? `, slope ${brief(slope)}` : "";
     item.node.setAttribute("aria-label", words + more);
   }
 
   function drawUnit(item, values, back) {
     const { column, i } = item;
     const z = values.z[column][i];
-    item.value.textContent = known(column) ? number(z) : "?";
+    item.value.textContent = known(column) ? brief(z) : "?";
+    const long = item.value.textContent.length > 6; // set within the circle
+    item.value.classList.toggle("mlp-long", long);
+    if (long) set(item.value, { textLength: 1.6 * item.radius, lengthAdjust: "spacingAndGlyphs" });
+    else for (const name of ["textLength", "lengthAdjust"]) item.value.removeAttribute(name);
     item.circle.setAttribute("class", "mlp-circle" + (!known(column) ? " mlp-unknown"
       : z < 0 ? " mlp-negative" : ""));
-    let words = `${spoken(column, i)}: ${known(column) ? number(z) : "not computed yet"}`;
+    let words = `${spoken(column, i)}: ${known(column) ? brief(z) : "not computed yet"}`;
     if (column > 0) {
       const a = values.a[column - 1][i], delta = back.delta[column - 1][i];
-      item.above.textContent = known(column) ? `a ${number(a)}` : "";
-      item.below.textContent = deltaKnown(column - 1) ? `δ ${number(delta)}` : "";
-      if (deltaKnown(column - 1)) words += `, delta ${number(delta)}`;
+      item.above.textContent = known(column) ? `a ${brief(a)}` : "";
+      item.below.textContent = deltaKnown(column - 1) ? `δ ${brief(delta)}` : "";
+      if (deltaKnown(column - 1)) words += `, delta ${brief(delta)}`;
     }
     if (column === 2) {
-      item.desired.textContent = `d ${number(state.d[i])}`;
-      words += `, desired ${number(state.d[i])}`;
+      item.desired.textContent = `d ${brief(state.d[i])}`;
+      words += `, desired ${brief(state.d[i])}`;
     }
     item.node.setAttribute("aria-label", words);
   }
@@ -251,7 +255,7 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
   function explain(item, values, back) {
     if (item.kind === "line") return explainLine(item, values, back);
     const { column, i } = item;
-    if (column === 0) return [`${unitName(0, i)} = ${number(state.x[i])}, an input.`];
+    if (column === 0) return [`${unitName(0, i)} = ${brief(state.x[i])}, an input.`];
     const l = column - 1, from = column - 1;
     const row = state.weights[l][i], b = state.biases[l][i];
     const a = values.a[l][i], z = values.z[column][i], delta = back.delta[l][i];
@@ -261,25 +265,25 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     const terms = row.map((_, j) => `${weightName(l, i, j)} ${unitName(from, j)}`).join(" + ");
     if (!known(column)) return [`${aName} = ${terms} + ${bName}: not computed yet.`];
     said.push(`${aName} = ${terms} + ${bName} = `
-      + `${products(row.map((w, j) => [w, values.z[from][j]]))} + ${factorText(b)} = ${number(a)}.`);
+      + `${products(row.map((w, j) => [w, values.z[from][j]]))} + ${factorText(b)} = ${brief(a)}.`);
     const h = ACTIVATIONS[state.activation];
-    if (column === 1) said.push(`${unitName(1, i)} = ${h.name}(${number(a)}) = ${number(z)}.`);
+    if (column === 1) said.push(`${unitName(1, i)} = ${h.name}(${brief(a)}) = ${brief(z)}.`);
     else if (state.loss === "cross_entropy") {
-      said.push(`${unitName(2, i)} = e^${number(a)} / (e^${number(values.a[1][0])} + `
-        + `e^${number(values.a[1][1])}) = ${number(z)}.`);
-    } else said.push(`${unitName(2, i)} = ${aName} = ${number(z)}.`);
+      said.push(`${unitName(2, i)} = e^${brief(a)} / (e^${brief(values.a[1][0])} + `
+        + `e^${brief(values.a[1][1])}) = ${brief(z)}.`);
+    } else said.push(`${unitName(2, i)} = ${aName} = ${brief(z)}.`);
     if (!deltaKnown(l)) return said;
     const y = unitName(2, i), d = `d${sub(i + 1)}`;
     if (column === 2 && state.loss === "cross_entropy") {
-      said.push(`${deltaName} = ${y} − ${d} = ${number(z)} − ${number(state.d[i])} = ${number(delta)}.`);
+      said.push(`${deltaName} = ${y} − ${d} = ${brief(z)} − ${brief(state.d[i])} = ${brief(delta)}.`);
     } else if (column === 2) {
       said.push(`${deltaName} = 2 (${y} − ${d}) / 2 = `
-        + `${number(z)} − ${factorText(state.d[i])} = ${number(delta)}.`);
+        + `${brief(z)} − ${factorText(state.d[i])} = ${brief(delta)}.`);
     } else {
       const back2 = back.delta[1].map((v, k) => [v, state.weights[1][k][i]]);
       const names = back2.map((_, k) => `δ${layerName(2)}${sub(k + 1)} ${weightName(1, k, i)}`);
       said.push(`${deltaName} = h′(${aName}) (${names.join(" + ")}) = `
-        + `${number(h.slope(a))} · (${products(back2)}) = ${number(delta)}.`);
+        + `${brief(h.slope(a))} · (${products(back2)}) = ${brief(delta)}.`);
     }
     said.push(`∂E/∂${bName} = ${deltaName}.`);
     return said;
@@ -287,15 +291,15 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
 
   function explainLine({ l, k, j }, values, back) {
     const name = weightName(l, k, j), w = state.weights[l][k][j], z = values.z[l][j];
-    const said = [`${name} = ${number(w)}, from ${unitName(l, j)} to ${unitName(l + 1, k)}.`];
+    const said = [`${name} = ${brief(w)}, from ${unitName(l, j)} to ${unitName(l + 1, k)}.`];
     if (known(l + 1)) {
-      said.push(`It adds ${name} ${unitName(l, j)} = ${products([[w, z]])} = ${number(w * z)}.`);
+      said.push(`It adds ${name} ${unitName(l, j)} = ${products([[w, z]])} = ${brief(w * z)}.`);
     }
     if (deltaKnown(l)) {
       const slope = back.gradWeights[l][k][j];
       said.push(`∂E/∂${name} = δ${layerName(l + 1)}${sub(k + 1)} ${unitName(l, j)} = `
-        + `${products([[back.delta[l][k], z]])} = ${number(slope)}.`);
-      said.push(`A step of η = ${number(state.rate)} makes it ${number(w - state.rate * slope)}.`);
+        + `${products([[back.delta[l][k], z]])} = ${brief(slope)}.`);
+      said.push(`A step of η = ${brief(state.rate)} makes it ${brief(w - state.rate * slope)}.`);
     }
     return said;
   }
@@ -314,7 +318,9 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     headings[3].textContent = state.stage >= 3 ? "←" : "→";
     headings[1].classList.toggle("mlp-active", state.stage === 1 || state.stage === 4);
     headings[3].classList.toggle("mlp-active", state.stage >= 2);
-    errorLine.textContent = known(2) ? `E = ${number(values.error, 4)}` : "E = ?";
+    const diverged = !Number.isFinite(values.error);
+    errorLine.textContent = !known(2) ? "E = ?" : diverged ? "E has diverged" : `E = ${brief(values.error, 4)}`;
+    stepButton.disabled = diverged;
     nextButton.textContent = NEXT[state.stage];
     nextButton.disabled = state.stage === 4;
     backButton.disabled = state.stage === 0;
@@ -380,15 +386,18 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
 
   const go = (to) => turn({ stage: to, slopes: to >= 3, told: TOLD[to] });
 
+  const FAR = 1000; // an E beyond it does not come back
   function gradientStep() {
     const values = forward(state), before = values.error;
     const moved = descend(state, backward(state, values));
     const after = forward({ ...state, ...moved }).error;
+    const there = Number.isFinite(after);
     const way = after < before ? "E fell" : after > before ? "E rose" : "E stayed";
-    const told = `One step of η = ${number(state.rate)} against all slopes: ${way} from `
-      + `${number(before, 4)} to ${number(after, 4)}.`
-      + (after > before ? " The step was too long." : "");
-    turn({ ...moved, stage: 4, told });
+    const step = `One step of η = ${brief(state.rate)} against all slopes`;
+    const told = !there ? `${step}, and E has diverged: its numbers are larger than a computer can hold.`
+      : `${step}: ${way} from ${brief(before, 4)} to ${brief(after, 4)}.`
+        + (after > before ? ` The step was too long${after > FAR ? ": training diverges" : ""}.` : "");
+    turn({ ...moved, stage: 4, told: after > FAR || !there ? `${told} Reset, and take a smaller η.` : told });
   }
 
   const errorLine = html("output", { class: "mlp-error" });
@@ -397,7 +406,6 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
   const nextButton = button(NEXT[0], () => go(state.stage + 1), { class: "mlp-next" });
   const backButton = button("One back", () => go(state.stage - 1));
   const stepButton = button("Gradient step", gradientStep);
-  const resetButton = button("Start again", () => { turn(begin()); field.follow(); lossField.follow(); });
   const slopesButton = button("Lines show ∂E/∂w", () => change({ slopes: !state.slopes }));
   const field = fields(state, draw);
   const lossField = fields(state, () => {
@@ -406,15 +414,16 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     draw();
     showKnobs();
   });
-  // What it says stands between what one presses most and the rest.
+  // What a circle or line can be changed to stands under it, in sight on a phone; what it
+  // says stands between what one presses most and the rest.
   main.append(nextButton, backButton, stepButton, errorLine);
-  controls.before(main, text, panel);
+  controls.before(panel, main, text);
   controls.append(
     slopesButton, field.slider("rate", { label: "step η", min: 0.05, max: 5, step: 0.05 }),
     field.choice("activation", {
       label: "activation h", options: Object.entries(ACTIVATIONS).map(([key, { name }]) => [key, name]),
     }),
-    lossField.choice("loss", { label: "error E", options: Object.entries(LOSSES) }), resetButton,
+    lossField.choice("loss", { label: "error E", options: Object.entries(LOSSES) }), reset,
   );
 
   // ------------------------------------------------------------ mouse, finger, keys

@@ -2,7 +2,7 @@
 // sizes are those of utils/convolution1d.py and utils/more_convolutions.py.
 
 import {
-  arrows, bracketed, choice, explorer, fields, focusOn, html, redraw, set, short, stepper, svg,
+  arrows, bracketed, choice, explorer, fields, focusOn, html, mouseMoved, redraw, set, short, stepper, svg,
 } from "./common.js";
 import { clamp, matrix, outputSize, range, sum } from "./maths.js";
 
@@ -18,14 +18,13 @@ const weightIndex = (t, u, { stride, padding, dilation }, m) => {
   return Number.isInteger(k) && k >= 0 && k < m ? k : null;
 };
 
-export default explorer("Inputs and outputs of a convolution", ({ model, root, stage, controls, say }) => {
+export default explorer("Inputs and outputs of a convolution", ({ model, root, stage, controls, say, reset }) => {
   const state = {
     direction: "transposed", n: model.get("n"), kernel: [...model.get("kernel")],
     stride: model.get("stride"), padding: 0, dilation: 1, at: { row: "output", place: 2 },
   };
   const start = [...state.kernel];
   let selected = 0; // of the kernel
-  let mouse = ""; // where it was last
   const transposed = () => state.direction === "transposed";
   const reach = () => state.dilation * (state.kernel.length - 1) + 1;
 
@@ -58,12 +57,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
       class: "mc-box", role: "button", tabindex: tab ? 0 : -1, "data-key": `${row}${place}`,
       "aria-label": look.label, "aria-pressed": look.chosen ? "true" : "false", style: "cursor: pointer",
       onclick: look.act,
-      onpointermove: ({ pointerType, clientX, clientY }) => {
-        // Not where the picture, drawn anew, comes to lie under a mouse that rests.
-        const moved = pointerType === "mouse" && `${clientX},${clientY}` !== mouse;
-        mouse = `${clientX},${clientY}`;
-        if (moved && look.hover && !look.chosen) look.act();
-      },
+      onpointermove: (event) => { if (mouseMoved(event) && look.hover && !look.chosen) look.act(); },
       onkeydown: look.onkeydown ?? null,
     },
     svg("rect", {
@@ -184,7 +178,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
     }),
     html("span", { class: "ex-field mc-kernel" }, kernelCanvas), step.buttons,
     field.slider("n", { label: "inputs", min: 1, max: INPUT.length }), field.slider("stride", { min: 1, max: 3 }),
-    field.slider("padding", { min: 0, max: 2 }), field.slider("dilation", { min: 1, max: 2 }),
+    field.slider("padding", { min: 0, max: 2 }), field.slider("dilation", { min: 1, max: 2 }), reset,
   );
   root.explorer = { state: () => { const { x, y } = result(); return { ...state, x, y }; } };
   draw();

@@ -146,7 +146,7 @@ function key(kind, hollow, words) {
   return html("span", {}, picture, ` ${words}`);
 }
 
-export default explorer("Perceptron playground", ({ model, root, stage, controls, text, say }) => {
+export default explorer("Perceptron playground", ({ model, root, stage, controls, text, say, reset }) => {
   const examples = model.get("examples");
   const state = {
     points: [],
@@ -354,17 +354,21 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     restart();
     tell(`${words} The perceptron starts again at w = 0.`);
   }
+  function edited(words) {
+    pick.set("own");
+    changed(words);
+  }
   function move(k, x1, x2) {
     const [now1, now2, kind] = state.points[k];
     const [new1, new2] = [snap(x1), snap(x2)];
     if (new1 === now1 && new2 === now2) return;
     state.points[k] = [new1, new2, kind];
-    changed(`Point ${k + 1} is at ${pair([new1, new2])}.`);
+    edited(`Point ${k + 1} is at ${pair([new1, new2])}.`);
   }
   function flip() {
     const [x1, x2, kind] = state.points[state.selected];
     state.points[state.selected] = [x1, x2, 1 - kind];
-    changed(`Point ${state.selected + 1} is of class ${1 - kind}.`);
+    edited(`Point ${state.selected + 1} is of class ${1 - kind}.`);
   }
   function remove() {
     if (state.points.length <= 2) return say("Two points must stay.");
@@ -373,7 +377,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     state.points.splice(gone, 1);
     state.selected = Math.min(gone, state.points.length - 1);
     buildPoints();
-    changed(`Point ${gone + 1} is gone.`);
+    edited(`Point ${gone + 1} is gone.`);
     if (focused) nodes[state.selected].focus({ preventScroll: true });
     return undefined;
   }
@@ -386,11 +390,12 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     state.points.push([x1, x2, 1]);
     state.selected = state.points.length - 1;
     buildPoints();
-    changed(`Point ${state.points.length}, of class 1, is at ${pair([x1, x2])}.`);
+    edited(`Point ${state.points.length}, of class 1, is at ${pair([x1, x2])}.`);
     nodes[state.selected].focus({ preventScroll: true });
     return undefined;
   }
   function load(example) {
+    if (!(example in examples)) return;
     state.points = examples[example].map((point) => [...point]);
     state.selected = 0;
     buildPoints();
@@ -416,8 +421,12 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
       html("div", { class: "pc-side" }, text, list, caption, chart),
     ),
   );
+  const pick = choice({
+    label: "Points", options: [...Object.keys(examples), ["own", "your own"]],
+    value: model.get("example"), onchange: load,
+  });
   controls.append(
-    choice({ label: "Points", options: Object.keys(examples), value: model.get("example"), onchange: load }),
+    pick,
     fields(state, () => changed(`The learning rate is ${exact(state.learningRate)}.`))
       .choice("learningRate", { label: "η", options: [1, 0.5, 0.25] }),
     fields(state, () => changed(state.fitIntercept ? "With a bias." : "Without a bias: b stays 0."))
@@ -425,6 +434,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     button("Add a point", add),
     button("Change class", flip),
     button("Remove", remove),
+    reset,
   );
 
   load(model.get("example"));

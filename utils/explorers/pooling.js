@@ -2,7 +2,7 @@
 // window of k × k numbers every s places, and its largest or its mean. Of equal largest
 // numbers the first, row by row, wins and gets the whole error, as in torch.
 
-import { bracketed, button, explorer, fields, html, panel, short, stepper } from "./common.js";
+import { bracketed, explorer, fields, html, mouseMoved, panel, short, stepper } from "./common.js";
 import { grid, shade, tint } from "./grid.js";
 import { clamp, matrix, outputSize, sum } from "./maths.js";
 
@@ -37,9 +37,10 @@ function poolBackward(delta, image, kind, size, stride) {
 
 const LARGEST = 9;
 
-export default explorer("Pool an image, and send the error back", ({ model, root, controls, stage, say }) => {
-  const given = () => model.get("image").map((row) => [...row]);
-  const state = { image: given(), kind: "max", size: 2, stride: 2, at: [0, 0], all: false };
+export default explorer("Pool an image, and send the error back", ({ model, root, controls, stage, say, reset }) => {
+  const state = {
+    image: model.get("image").map((row) => [...row]), kind: "max", size: 2, stride: 2, at: [0, 0], all: false,
+  };
   let selected = [0, 0]; // of the image
   const output = () => pool(state.image, state.kind, state.size, state.stride);
   const errors = (y) => y.map((row, u) => row.map((_, v) => (
@@ -86,7 +87,7 @@ export default explorer("Pool an image, and send the error back", ({ model, root
       return {
         fill: tab ? tint("green", 22) : "transparent", stroke: tab ? "green" : "line", width: tab ? 3 : 1, tab,
         label: `output row ${r}, column ${c}: ${short(value)}`,
-        onpointermove: (event) => { if (event.pointerType === "mouse" && !tab) choose(r, c); },
+        onpointermove: (event) => { if (mouseMoved(event) && !tab) choose(r, c); },
         onclick: () => choose(r, c), onwalk: choose,
       };
     });
@@ -120,7 +121,7 @@ export default explorer("Pool an image, and send the error back", ({ model, root
     field.choice("kind", { label: "take the", options: ["max", "mean"] }),
     field.slider("size", { min: 1, max: 3 }), field.slider("stride", { min: 1, max: 3 }), step.buttons,
     field.checkbox("all", { label: "errors from all outputs" }),
-    button("Reset", () => { state.image = given(); draw(); }),
+    reset,
   );
   root.explorer = {
     state: () => { const y = output(); return { ...state, selected, y, delta: errors(y), gradient: gradient(y) }; },

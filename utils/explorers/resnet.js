@@ -14,7 +14,9 @@ const LOOKS = {
 };
 const percent = (value) => `${number(value, 1)}\u00a0%`;
 
-export default explorer("Deeper and deeper, with and without shortcuts", ({ model, root, controls, stage, say }) => {
+export default explorer("Deeper and deeper, with and without shortcuts", ({
+  model, root, controls, stage, say, reset,
+}) => {
   const sets = model.get("runs");
   const names = Object.keys(sets);
   const state = { data: names[0], depth: sets[names[0]].depths.at(-1), error: "training" };
@@ -160,7 +162,7 @@ export default explorer("Deeper and deeper, with and without shortcuts", ({ mode
   const own = fields(state, () => choose((d) => Math.abs(d - state.depth)));
   controls.append(
     depth, own.choice("data", { label: "images", options: names }),
-    own.choice("error", { options: ["training", "test"] }),
+    own.choice("error", { options: ["training", "test"] }), reset,
   );
   root.explorer = { state: () => ({ ...state, plain: final("plain"), residual: final("residual") }) };
   draw();

@@ -6,7 +6,7 @@ from matplotlib.ticker import LogLocator
 from utils import plotting, records
 from utils.explorers import Explorer
 
-RECORDS = {"digits": "resnet-digits", "CIFAR-10": "resnet-cifar10-quick"}
+RECORDS = {"CIFAR-10": "resnet-cifar10-quick", "digits": "resnet-digits"}
 KINDS = ("plain", "residual")
 ERRORS = {"training": "train_accuracy", "test": "test_accuracy"}
 LOOKS = {

@@ -88,6 +88,10 @@ const maps = ({ channels, size }) => (size === 1 ? thousands(channels) : `${chan
 const kernel = ({ kernel: side, stride }) => `${side}×${side}${stride > 1 ? `\u202f/\u202f${stride}` : ""}`;
 const title = (name) => (name.startsWith("plain") ? `plain-${name.slice(5)}` : `ResNet-${name.slice(6)}`);
 
+// A notebook keeps the nets by name; the menu has them by depth, a plain one behind its twin.
+const byDepth = (a, b) => [a, b].map((name) => Number(name.match(/\d+/)[0]) + name.startsWith("plain") / 2)
+  .reduce((x, y) => x - y);
+
 // ---------------------------------------------------------------- a unit as a picture
 
 const MIDDLE = 108; // of the main path
@@ -183,7 +187,9 @@ function drawUnit(unit, name, count) {
 
 // ---------------------------------------------------------------- the explorer
 
-export default explorer("Every layer of ResNet-18 to ResNet-152", ({ model, root, controls, stage, text, say }) => {
+export default explorer("Every layer of ResNet-18 to ResNet-152", ({
+  model, root, controls, stage, text, say, reset,
+}) => {
   root.classList.add("resnet-layers");
   stage.before(controls, text); // the column below may be long
   const nets = model.get("nets");
@@ -284,11 +290,11 @@ export default explorer("Every layer of ResNet-18 to ResNet-152", ({ model, root
   });
   controls.append(
     choice({
-      label: "net", value: state.net, options: Object.keys(nets).map((name) => [name, title(name)]),
+      label: "net", value: state.net, options: Object.keys(nets).sort(byDepth).map((name) => [name, title(name)]),
       onchange: (name) => { Object.assign(state, { net: name, ...first }); disable(); draw(); },
     }),
     shortcut, strideAt,
-    field.slider("size", { label: "image", min: 64, max: 448, step: 32, format: (n) => `${n}×${n}` }),
+    field.slider("size", { label: "image", min: 64, max: 448, step: 32, format: (n) => `${n}×${n}` }), reset,
   );
   root.explorer = { state: () => ({ ...state, ...net() }) };
   disable();

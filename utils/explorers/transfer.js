@@ -1,14 +1,14 @@
 // A digit and its nearest neighbours in several spaces. Which digits are near to which
 // has been computed by utils/explorers/transfer.py, and is only shown here.
 
-import { arrows, choice, explorer, focusOn, html, redraw } from "./common.js";
+import { arrows, choice, explorer, focusOn, html, number, redraw } from "./common.js";
 import { clamp, range, sum } from "./maths.js";
 
 const SIDE_OF_DIGIT = 28;
 
 const decoded = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say }) => {
+export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say, reset }) => {
   const known = model.get("known");
   const pairs = decoded(known.pixels);
   const labels = [...known.labels].map(Number);
@@ -82,7 +82,7 @@ export default explorer("Nearest neighbours of a digit", ({ model, root, stage, 
     const wide = near[names[0]][0].length;
     const shares = names.map((space) => {
       const part = sum(shelved.map((k) => others(space, k))) / (shelved.length * wide);
-      return `${space} ${others(space, state.shown)} of ${wide}, ${Math.round(100 * part)} %`;
+      return `${space} ${others(space, state.shown)} of ${wide}, ${number(100 * part, 0)} %`;
     });
     say(`A ${state.label}. Neighbours of another class, and their share for all digits ${state.label} here: `
       + `${shares.join("; ")}.`);
@@ -96,7 +96,7 @@ export default explorer("Nearest neighbours of a digit", ({ model, root, stage, 
       draw();
     },
   });
-  controls.append(pick);
+  controls.append(pick, reset);
   root.explorer = { state: () => ({
     ...state, near: Object.fromEntries(names.map((space) => [space, near[space][state.shown]])),
   }) };

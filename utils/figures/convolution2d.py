@@ -53,12 +53,22 @@ def worked_example(image, kernel, at=(0, 0)):
     return fig
 
 
-def kernel_maps(maps):
-    """Six maps (H, W) by the names of their kernels; in edge maps mid-grey is 0."""
-    fig, axes = plt.subplots(2, 3, figsize=(6.4, 4.6))
-    limits = {"sobel x": (-2, 2), "sobel y": (-2, 2), "Laplace": (-1, 1)}
+# What is drawn black and white in maps of edges; in others it is 0 and 1.
+LIMITS = {"sobel x": (-2, 2), "sobel y": (-2, 2), "Laplace": (-1, 1)}
+
+
+def kernel_maps(maps, grid=(2, 3)):
+    """Maps (H, W) by the names of their kernels; in maps of edges mid-grey is 0.
+
+    Args:
+        maps: name -> map, as many as there are places.
+        grid: rows and columns of places.
+    """
+    rows, columns = grid
+    size = (6.4, 4.6) if rows == 2 else (6.4, 3.3)
+    fig, axes = plt.subplots(rows, columns, figsize=size)
     for ax, (name, image) in zip(axes.flat, maps.items(), strict=True):
-        low, high = limits.get(name, (0, 1))
+        low, high = LIMITS.get(name, (0, 1))
         ax.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="none")
         ax.set_title(name)
         ax.set_axis_off()

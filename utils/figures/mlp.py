@@ -20,7 +20,7 @@ def xor_twice(
     """
     fig, axes = plt.subplots(1, 2, figsize=(6.4, 3))
     for ax, points in zip(axes, [X, hidden], strict=True):
-        for k, marker in enumerate("os"):
+        for k, marker in enumerate("so"):
             style = {"marker": marker, "color": CLASS_COLORS[k], "zorder": 3}
             ax.scatter(*points[labels == k].T, s=90, label=f"class {k}", **style)
         low, high = points.min(), points.max()
@@ -272,7 +272,7 @@ def regions(nets, X, labels):
         y = net.forward(plane)[:, 1].reshape(x1.shape)
         ax.contourf(x1, x2, y, [0, 0.5, 1], colors=CLASS_COLORS, alpha=0.2)
         ax.contour(x1, x2, y, [0.5], colors=[plotting.INK], linewidths=1.2)
-        for k, marker in enumerate("os"):
+        for k, marker in enumerate("so"):
             color = CLASS_COLORS[k]
             ax.scatter(*X[labels == k].T, s=22, marker=marker, color=color)
         ax.set(title=title, xlabel="$x_1$")

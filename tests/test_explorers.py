@@ -153,7 +153,7 @@ SEEN = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "lenet"])
+@pytest.mark.parametrize("name", NAMES)
 def test_reset_resets_everything(mount_explorer, name):
     page = mount_explorer(explorer_class(name)())
     before = page.evaluate(SEEN)

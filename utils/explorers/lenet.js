@@ -21,7 +21,7 @@ const NARROW = 580; // pixels of the stage, as in the style sheet
 // Neurons are drawn as pixels: so many in a row, on a narrow page and a wide one.
 const ROW = { C5: [24, 4], F6: [21, 3] };
 
-export default explorer("Draw a digit", ({ model, root, stage, controls, text, say }) => {
+export default explorer("Draw a digit", ({ model, root, stage, controls, text, say, reset }) => {
   root.classList.add("lenet");
   const { activation, tensors } = model.get("network");
   const net = unpack(tensors);
@@ -32,11 +32,10 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   let narrow = isNarrow();
 
   const neutral = { right: 0, down: 0, turn: 0, noise: 0 };
-  const beginning = () => ({
+  const state = {
     strokes: [], example: FIRST, width: "medium", ...neutral,
     spot: narrow ? null : spotOf("C1", 5, 23, 10), shown: 0,
-  });
-  const state = beginning();
+  };
   const past = []; // what Undo brings back
   const trail = []; // from where links have led here
   const lasting = {}; // of each layer, the number chosen last
@@ -506,14 +505,6 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     update();
   }
   const straighten = button("Sliders to 0", () => set(neutral));
-  const reset = button("Reset", () => {
-    lift();
-    Object.assign(pen, { x: STEPS / 2, y: STEPS / 2 });
-    past.length = 0;
-    trail.length = 0;
-    set(beginning());
-    if (state.spot) choose(state.spot);
-  });
 
   const hint = (...words) => html("p", { class: "lenet-hint" }, ...words);
   picture.append(

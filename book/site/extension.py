@@ -17,6 +17,7 @@ from sphinx.util import logging
 
 from book.site import (
     changes,
+    checks,
     exercises,
     figures,
     formulas,
@@ -65,7 +66,8 @@ def read_source(app, docname, source):
     address = f"{up(app, docname)}/{FIGURES}"
     try:
         source[0] = exercises.read(app, docname) or source[0]
-        source[0], files = notebooks.prepare(source[0], address)
+        numbered = docname.startswith("chapters/")
+        source[0], files = notebooks.prepare(source[0], address, numbered)
     except ValueError as error:
         raise ExtensionError(f"{docname}: {error}") from error
     app.env.book_files[docname] = files
@@ -252,6 +254,7 @@ def setup(app):
     start_page.setup(app)
     notes.setup(app)
     changes.setup(app)
+    checks.setup(app)
     app.add_html_theme("book", str(HERE / "theme"))
     app.add_html_math_renderer(
         "katex",

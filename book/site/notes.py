@@ -84,7 +84,8 @@ class AnchorsOfTerms(SphinxTransform):
 
 
 def plain(words: str) -> str:
-    return re.sub(r"[\s-]+", " ", words).lower()
+    """What "Over-fitting" and "overfitting" have in common."""
+    return re.sub(r"[\s-]+", "", words).lower()
 
 
 class Finder:
@@ -106,7 +107,7 @@ class Finder:
 
     def term(self, name: str, chapter: int) -> Term | None:
         name = plain(name)
-        for key in (name, name.removesuffix("s"), name.replace(" ", "")):
+        for key in (name, name.removesuffix("s")):
             if key in self.named:
                 terms = self.named[key]
                 return next((t for t in terms if t.chapter == chapter), terms[0])

@@ -11,6 +11,7 @@
   let owner = null; // the link whose card is open
   let wanted; // a timer: what the mouse rests on opens, what it leaves closes
   let touched = false;
+  let silent = false; // while the focus goes back to a link whose card was closed
   let notes;
 
   const load = () => notes ??= new Promise((done) => {
@@ -66,7 +67,7 @@
     wanted = setTimeout(what, milliseconds);
   }
 
-  article.addEventListener("pointerover", (event) => {
+  document.addEventListener("pointerover", (event) => {
     if (event.pointerType !== "mouse") return;
     const link = linkOf(event.target);
     if (link && !card.contains(link)) soon(() => open(link), 200);
@@ -79,7 +80,7 @@
   });
   article.addEventListener("focusin", (event) => {
     const link = linkOf(event.target);
-    if (link && !card.contains(link) && link.matches(":focus-visible")) open(link);
+    if (link && !silent && !card.contains(link) && link.matches(":focus-visible")) open(link);
   });
   article.addEventListener("focusout", (event) => {
     if (owner && !touched && !within(event.relatedTarget) && within(event.target)) soon(close, 100);
@@ -96,8 +97,9 @@
     const link = owner;
     const inside = card.contains(document.activeElement);
     close();
+    silent = true;
     if (inside) link.focus();
-    clearTimeout(wanted);
+    silent = false;
   });
   addEventListener("scroll", place, { passive: true });
   addEventListener("resize", place);

@@ -45,7 +45,7 @@ def number_equations(app, doctree):
 
 
 def places(env) -> dict[str, tuple[str, str]]:
-    """(page, anchor) of each "chapter 4", "section 4.3", "figure 4.1", "equation 4.5"."""
+    """(page, anchor) of each chapter, section, figure and equation: "section 4.3"."""
     found = {}
     for name in sorted(env.found_docs):
         if name.startswith("chapters/"):

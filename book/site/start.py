@@ -23,7 +23,7 @@ from book.site import figures, notebooks, references
 from book.tools import layout
 
 HOME = "index.html"
-LIVING = re.compile(r"<!-- living figure: ([\w.]+) -->")
+LIVING = re.compile(r"<!-- living figure: ([\w.]+)\s+(.+?)\s*-->", re.DOTALL)
 SPANS = {"an hour": 60, "three quarters of an hour": 45, "half an hour": 30}
 TIME = re.compile(rf"\*\*Time\*\* (?:about )?(?:(\d+) minutes|({'|'.join(SPANS)}))\b")
 NEEDS = re.compile(r"\*\*You need\*\* (.+?)(?:\.\s+[A-Z]|\n\n|\Z)", re.DOTALL)
@@ -105,7 +105,7 @@ def card(chapter, root: Path, address, files: dict, to_files: str) -> str:
         raise ValueError(f"chapters/{path.name}: {error}") from error
     words = f"A picture from chapter {chapter.number}"
     images = figures.two_files(svg, words, files, to_files, kind="thumbnail")
-    facts = [f"{time} minutes"]
+    facts = [f"{time} min"]
     slugs = {other.number: other.slug for other in layout.chapters(root)}
     links = [
         f'<a href="{address(f"chapters/{slugs[k]}")}" aria-label="Chapter {k}">{k}</a>'
@@ -132,15 +132,19 @@ def is_of_chapters(table) -> bool:
 # ------------------------------------------------------------ the living figure
 
 
-def living(name: str, files: dict, to_files: str) -> str:
-    """An explorer as living.js wants it, from its class: "utils.explorers.x.Name"."""
+def living(name: str, words: str, files: dict, to_files: str) -> str:
+    """An explorer as living.js wants it, and what to do with it.
+
+    `name` is that of its class: "utils.explorers.perceptron.PerceptronExplorer".
+    """
     module, _, kind = name.rpartition(".")
     explorer = getattr(importlib.import_module(module), kind)()
     data, metadata = explorer._repr_mimebundle_()
     page = notebooks.Page({"cells": []}, to_files)
     markup = page.output(data, metadata)
     files.update(page.files)
-    return f'<div class="living">{markup}</div>'
+    words = html.escape(" ".join(words.split()))
+    return f'<div class="living"><p class="living-words">{words}</p>{markup}</div>'
 
 
 def furnish(app, doctree, docname):
@@ -157,13 +161,14 @@ def furnish(app, doctree, docname):
         doctree.findall(lambda n: isinstance(n, (nodes.raw, nodes.comment)))
     ):
         if place := LIVING.search(node.astext()):
-            markup = living(place[1], files, to_files)
-            siblings = node.parent.children
-            follower = siblings[siblings.index(node) + 1]
+            markup = living(*place.groups(), files, to_files)
+            parent, paths = node.parent, nodes.container("", classes=["paths"])
+            after = parent.index(node) + 1
+            while not isinstance(parent[after], nodes.section):
+                paths.append(parent.pop(after))
             front = nodes.container("", classes=["front"])
+            front += [nodes.raw("", markup, format="html"), paths]
             node.replace_self(front)
-            follower.parent.remove(follower)
-            front += [nodes.raw("", markup, format="html"), follower]
     for table in list(doctree.findall(nodes.table)):
         if is_of_chapters(table):
             root = Path(app.srcdir)

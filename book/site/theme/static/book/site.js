@@ -121,9 +121,16 @@
 
   // What scrolls sideways can be reached and scrolled by keyboard.
   const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
+  function mark(box) {
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("scrolls", hidden > 1 && !box.matches("pre, .text_html"));
+    box.classList.toggle("begun", box.scrollLeft > 4);
+    box.classList.toggle("over", box.scrollLeft > hidden - 4);
+    return hidden > 1;
+  }
   function reach() {
     for (const box of boxes) {
-      if (box.scrollWidth > box.clientWidth + 1) {
+      if (mark(box)) {
         box.tabIndex = 0;
         box.setAttribute("role", "region");
         box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
@@ -133,6 +140,9 @@
     }
   }
   reach();
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.classList?.contains("scrolls")) mark(target);
+  }, { capture: true, passive: true });
   let timer;
   addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
   document.fonts?.ready.then(reach);
@@ -177,7 +187,7 @@
   }
   if (links.size && "IntersectionObserver" in window) {
     const seen = new Set();
-    const mark = () => {
+    const tell = () => {
       const last = [...links.keys()].filter((section) => seen.has(section)).pop();
       for (const [section, link] of links) {
         if (section === last) link.setAttribute("aria-current", "true");
@@ -186,7 +196,7 @@
     };
     const observer = new IntersectionObserver((entries) => {
       for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target);
-      mark();
+      tell();
     }, { rootMargin: "-10% 0px -75% 0px" });
     links.forEach((_, section) => observer.observe(section));
   }

@@ -813,6 +813,22 @@ def test_by_keyboard(browser, address):
     context.close()
 
 
+def test_what_is_cut_says_so(browser, address):
+    """On a phone a wide table fades where it goes on, until its end is reached."""
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}book/results.html")
+    table = page.locator(".table-box.scrolls").first
+    said = "(box) => getComputedStyle(box, '::before').content"
+    assert "more to the right" in table.evaluate(said)
+    faded = "(box) => getComputedStyle(box).getPropertyValue('--right')"
+    assert "rgb" in table.evaluate(faded)
+    table.evaluate("(box) => { box.scrollLeft = box.scrollWidth; }")
+    page.wait_for_selector(".table-box.over.begun")
+    assert "rgb" not in table.evaluate(faded)
+    context.close()
+
+
 def test_living_figure_plays_and_rests(browser, address):
     """It learns by itself until it is paused; with less motion it shows the end."""
     for motion in ("no-preference", "reduce"):

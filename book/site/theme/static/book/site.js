@@ -123,7 +123,7 @@
   const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
   function mark(box) {
     const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("scrolls", hidden > 1 && !box.matches("pre, .text_html"));
+    box.classList.toggle("scrolls", hidden > 1 && !box.matches(".text_html"));
     box.classList.toggle("begun", box.scrollLeft > 4);
     box.classList.toggle("over", box.scrollLeft > hidden - 4);
     return hidden > 1;

@@ -190,12 +190,15 @@ def collect(app):
     app.book_notes = {}
     found = app.env.found_docs
     if GLOSSARY in found:
-        for _, row in rows(app.env.get_doctree(GLOSSARY)):
+        for chapter, row in rows(app.env.get_doctree(GLOSSARY)):
             english, chinese, meaning = row.children
+            brings, _ = app.book_places.get(f"chapter {chapter}", ("", ""))
+            page = app.builder.get_target_uri(brings) if brings else ""
             app.book_notes[row["ids"][-1]] = (
                 f"<b>{rendered(app, english[0].children)}</b> "
                 f'<span lang="zh">{chinese.astext()}</span><br>'
                 f"{rendered(app, meaning[0].children)}"
+                + (f'<p><a data-to="{page}">Chapter {chapter}</a></p>' if page else "")
             )
     if REFERENCES in found:
         for entry in app.env.get_doctree(REFERENCES).findall(nodes.paragraph):

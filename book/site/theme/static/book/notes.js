@@ -48,6 +48,12 @@
     more.href = link.href;
     more.textContent = link.href.includes("glossary.html") ? "In the glossary" : "In the references";
     const line = document.createElement("p");
+    // Where a term comes from, unless that is here.
+    for (const page of card.querySelectorAll("a[data-to]")) {
+      page.href = document.documentElement.dataset.content_root + page.dataset.to;
+      page.parentElement.remove();
+      if (page.pathname !== location.pathname) line.append(page, " · ");
+    }
     line.append(more);
     card.append(line);
     link.after(card);

@@ -62,7 +62,6 @@ def atom(title: str, author: str, site: str, items) -> str:
 
 def collect(app):
     """Make the feed of the build; there is no page to add."""
-    app.book_feed = ""
     if CHANGES in app.env.found_docs:
         site = head.site_address(app)
         page = site + app.builder.get_target_uri(CHANGES)
@@ -82,11 +81,16 @@ def collect(app):
     return ()
 
 
+def start(app):
+    app.book_feed = ""
+
+
 def write(app, error):
     if error is None and app.builder.format == "html" and app.book_feed:
         Path(app.outdir, FILE).write_text(app.book_feed, encoding="utf-8")
 
 
 def setup(app):
+    app.connect("builder-inited", start)
     app.connect("html-collect-pages", collect)
     app.connect("build-finished", write)

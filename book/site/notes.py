@@ -187,7 +187,6 @@ def rendered(app, children) -> str:
 
 def collect(app):
     """Remember the notes of the build; there is no page to add."""
-    app.book_notes = {}
     found = app.env.found_docs
     if GLOSSARY in found:
         for chapter, row in rows(app.env.get_doctree(GLOSSARY)):
@@ -213,8 +212,13 @@ def collect(app):
     return ()
 
 
+def start(app):
+    app.book_notes = {}
+
+
 def write(app, error):
-    if error is not None or app.builder.format != "html":
+    """Write the notes, unless no page was written: then they are there."""
+    if error is not None or app.builder.format != "html" or not app.book_notes:
         return
     data = json.dumps(app.book_notes, ensure_ascii=False, separators=(",", ":"))
     file = Path(app.outdir, "_static", FILE)
@@ -223,6 +227,7 @@ def write(app, error):
 
 def setup(app):
     app.add_transform(AnchorsOfTerms)
+    app.connect("builder-inited", start)
     app.connect("doctree-resolved", link_terms)
     app.connect("html-collect-pages", collect)
     app.connect("build-finished", write)

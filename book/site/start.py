@@ -151,7 +151,7 @@ def furnish(app, doctree, docname):
     """Put the living figure and the cards into the start page."""
     if docname != app.config.root_doc:
         return
-    files = app.env.book_files.setdefault(docname, {})
+    files = app.env.book_files[docname] = {}
     to_files = "_static/figures"
 
     def address(name):

@@ -326,7 +326,8 @@ def test_words_with_other_meanings_are_in_the_glossary():
             30,
             [6],
         ),
-        ("**You need** Python.\n\n**Time** 25 minutes to read.", 25, []),
+        ("**You need** Python.\n\n**Time** a good 25 minutes to read.", 25, []),
+        ("**You need** a cat.\n\n**Time** a good half hour to read.", 30, []),
     ],
 )
 def test_a_card_says_time_and_needs(text, minutes, needed):

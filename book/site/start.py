@@ -24,8 +24,16 @@ from book.tools import layout
 
 HOME = "index.html"
 LIVING = re.compile(r"<!-- living figure: ([\w.]+)\s+(.+?)\s*-->", re.DOTALL)
-SPANS = {"an hour": 60, "three quarters of an hour": 45, "half an hour": 30}
-TIME = re.compile(rf"\*\*Time\*\* (?:about )?(?:(\d+) minutes|({'|'.join(SPANS)}))\b")
+SPANS = {
+    "hour": 60,
+    "three quarters of an hour": 45,
+    "half an hour": 30,
+    "half hour": 30,
+}
+TIME = re.compile(
+    r"\*\*Time\*\* (?:about |a good )?(?:(\d+) minutes"
+    rf"|(?:an? )?({'|'.join(SPANS)}))\b"
+)
 NEEDS = re.compile(r"\*\*You need\*\* (.+?)(?:\.\s+[A-Z]|\n\n|\Z)", re.DOTALL)
 # What only clutters a picture that is two inches wide: words, ticks and grid lines.
 SMALL_PRINT = ("text_", "xtick_", "ytick_", "legend_")

@@ -121,16 +121,9 @@
 
   // What scrolls sideways can be reached and scrolled by keyboard.
   const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
-  function mark(box) {
-    const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("scrolls", hidden > 1 && !box.matches(".text_html"));
-    box.classList.toggle("begun", box.scrollLeft > 4);
-    box.classList.toggle("over", box.scrollLeft > hidden - 4);
-    return hidden > 1;
-  }
   function reach() {
     for (const box of boxes) {
-      if (mark(box)) {
+      if (box.scrollWidth > box.clientWidth + 1) {
         box.tabIndex = 0;
         box.setAttribute("role", "region");
         box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
@@ -140,9 +133,6 @@
     }
   }
   reach();
-  document.addEventListener("scroll", ({ target }) => {
-    if (target.classList?.contains("scrolls")) mark(target);
-  }, { capture: true, passive: true });
   let timer;
   addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
   document.fonts?.ready.then(reach);
@@ -168,6 +158,23 @@
   });
   if (performance.getEntriesByType("navigation")[0]?.type === "navigate") hold(location.hash);
 
+  // What scrolls sideways fades where there is more: the classes that site.css knows.
+  function fade(box, hidden, left) {
+    box.classList.toggle("scrolls", hidden > 1);
+    box.classList.toggle("begun", left > 4);
+    box.classList.toggle("over", left > hidden - 4);
+  }
+  const measure = (box) => [box, box.scrollWidth - box.clientWidth, box.scrollLeft];
+  const fading = new ResizeObserver((entries) => {
+    const seen = entries.map(({ target }) => measure(target)); // first read, then write
+    for (const box of seen) fade(...box);
+  });
+  const sideways = "article pre, .table-box, .math-box, .figure-box";
+  for (const box of document.querySelectorAll(sideways)) fading.observe(box);
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.classList?.contains("scrolls")) fade(...measure(target));
+  }, { capture: true, passive: true });
+
   // An error is reported with the section that is being read.
   const report = document.querySelector("a.report");
   report?.addEventListener("click", () => {
@@ -187,7 +194,7 @@
   }
   if (links.size && "IntersectionObserver" in window) {
     const seen = new Set();
-    const tell = () => {
+    const mark = () => {
       const last = [...links.keys()].filter((section) => seen.has(section)).pop();
       for (const [section, link] of links) {
         if (section === last) link.setAttribute("aria-current", "true");
@@ -196,7 +203,7 @@
     };
     const observer = new IntersectionObserver((entries) => {
       for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target);
-      tell();
+      mark();
     }, { rootMargin: "-10% 0px -75% 0px" });
     links.forEach((_, section) => observer.observe(section));
   }

@@ -75,8 +75,7 @@ def link(app, docname: str, kind: str, number: str, words: str):
     address = place[1] if place[0] == docname and place[1] else address + place[1]
     return nodes.reference(
         "",
-        "",
-        nodes.inline("", words),
+        words,
         internal=True,
         refuri=address,
         classes=["mention"],

@@ -93,8 +93,8 @@ def test_the_site_has_it(copy):
     text = page.read_text(encoding="utf-8")
     assert "4 points, about 10 minutes" in text
     assert text.count("<summary>A hint</summary>") == 4
-    home = (copy / "_build/html/book/intro.html").read_text(encoding="utf-8")
-    assert home.count(f"chapters/{SLUG}.html") >= 2, "in the navigation and the table"
+    home = (copy / "_build/html/index.html").read_text(encoding="utf-8")
+    assert home.count(f"chapters/{SLUG}.html") >= 2, "in the navigation and on a card"
     assert "Does it stand at once?" in home
 
 

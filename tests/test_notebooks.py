@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from book.site.notebooks import TAGS
 from book.tools import address, layout, outputs
 
 ROOT = layout.ROOT
@@ -28,14 +29,6 @@ LONGEST_CELL = 30  # lines of code
 CLOSING = ["Summary", "Read next", "Exercises"]
 COLAB = address.forms(layout.repository())[1]
 OPENING = ["**You will learn**", "**You need**", "**Time**"]
-TAGS = {
-    "hide-cell",
-    "hide-input",
-    "hide-output",
-    "nbval-ignore-output",
-    "raises-exception",
-    "twin",  # the cell defines what utils defines, to the letter
-}
 # What it says of the place where it runs differs from place to place.
 SETUP_TAGS = ["hide-cell", "nbval-ignore-output"]
 MOST_PLOTTING = 0.10  # of the lines of code that a chapter shows unfolded

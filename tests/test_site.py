@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -35,9 +36,12 @@ PHONE = {
 
 
 def entries() -> list[str]:
-    """The pages of the table of contents, in order; exercises follow their chapter."""
+    """The pages of the table of contents, in order; exercises follow their chapter.
+
+    The first is the start page, whose source is elsewhere.
+    """
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    found = [toc["root"]]
+    found = ["index"]
     for part in toc["parts"]:
         for entry in part["chapters"]:
             if "glob" in entry:
@@ -49,6 +53,7 @@ def entries() -> list[str]:
     return found
 
 
+HOME = ROOT / "book/intro.md"
 PAGES = entries()
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
 EXERCISES = [name for name in PAGES if name.startswith("exercises/")]
@@ -136,7 +141,8 @@ def headings(name):
         cells = notebook(name).cells
         text = "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
     else:
-        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+        page = HOME if name == "index" else ROOT / f"{name}.md"
+        text = page.read_text(encoding="utf-8")
     text = re.sub(r"^(```+).*?^\1", "", text, flags=re.M | re.S)
     found = re.findall(r"^#{1,6} +(.+?)\s*$", text, flags=re.M)
     return [letters(re.sub(r"\$.*?\$|[`*]", "", title)) for title in found]
@@ -376,10 +382,36 @@ def test_what_the_site_says_of_itself(site):
     assert lost.base["href"] == found[0].rsplit("/", 2)[0] + "/"
 
 
-def test_front_door_leads_in(site):
-    text = (site / "index.html").read_text(encoding="utf-8")
-    assert f"url={PAGES[0]}.html" in text
-    assert (site / f"{PAGES[0]}.html").is_file()
+def test_front_door_shows_every_chapter(built, site):
+    """With its picture in both modes, its time, and the chapters that it needs."""
+    page = built("index")
+    cards = page.html.select(".cards > li")
+    assert [card.a["href"] for card in cards] == [f"{name}.html" for name in CHAPTERS]
+    for number, card in enumerate(cards, start=1):
+        assert re.search(r"\d\d min ", card.get_text())
+        needed = [int(a.get_text()) for a in card.select(".about a")[:-1]]
+        assert all(other < number for other in needed)
+        assert needed or number == 1
+        for image in card.select("img"):
+            assert image["loading"] == "lazy"
+            assert (site / image["src"]).stat().st_size < 40_000
+    assert page.html.select_one(".living .explorer")
+    old = (site / "book/intro.html").read_text(encoding="utf-8")
+    assert "url=../index.html" in old, "the start page's old address is dead"
+
+
+def test_changes_come_as_a_feed(built, site):
+    """An entry a section, and each leads to it."""
+    atom = "{http://www.w3.org/2005/Atom}"
+    feed = ElementTree.parse(site / "feed.xml").getroot()
+    sections = built("book/changes").html.select("article h2")
+    entries = feed.findall(f"{atom}entry")
+    assert len(entries) == len(sections) > 0
+    for entry, heading in zip(entries, sections, strict=True):
+        link, anchor = urldefrag(entry.find(f"{atom}link").get("href"))
+        assert link.endswith("/book/changes.html")
+        assert anchor in built("book/changes").ids
+        assert entry.findtext(f"{atom}updated")[:10] in heading.get_text()
 
 
 def test_site_holds_nothing_that_no_page_uses(site):
@@ -771,6 +803,83 @@ def test_by_keyboard(browser, address):
     context.close()
 
 
+def test_what_is_cut_says_so(browser, address):
+    """On a phone a wide table fades where it goes on, until its end is reached."""
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}book/results.html")
+    table = page.locator(".table-box.scrolls").first
+    said = "(box) => getComputedStyle(box, '::before').content"
+    assert "more to the right" in table.evaluate(said)
+    faded = "(box) => getComputedStyle(box).getPropertyValue('--right')"
+    assert "rgb" in table.evaluate(faded)
+    table.evaluate("(box) => { box.scrollLeft = box.scrollWidth; }")
+    page.wait_for_selector(".table-box.over.begun")
+    assert "rgb" not in table.evaluate(faded)
+    context.close()
+
+
+def test_living_figure_plays_and_rests(browser, address):
+    """It learns by itself until it is paused; with less motion it shows the end."""
+    for motion in ("no-preference", "reduce"):
+        context = browser.new_context(reduced_motion=motion, **WIDE)
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector(".living .play")
+        state = "document.querySelector('.living .explorer-root').explorer.state()"
+        if motion == "reduce":
+            assert page.evaluate(f"{state}.converged")
+            assert page.locator(".living .play").inner_text() == "Play"
+        else:
+            page.wait_for_function(f"{state}.updates > 0")
+            page.get_by_role("button", name="Pause").click()
+            before = page.evaluate(state)
+            page.wait_for_timeout(1200)
+            assert page.evaluate(state) == before
+        context.close()
+
+
+def test_notes_open_where_the_reader_is(browser, address):
+    """On terms and citations: by mouse, keyboard and finger; Escape closes."""
+    context = browser.new_context(**WIDE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    term = page.locator("a.term").first
+    note = page.locator("#note")
+    term.hover()
+    note.wait_for()
+    assert "感知器" in note.inner_text()
+    page.mouse.move(1, 1)
+    note.wait_for(state="detached")
+    cited = page.locator("article a[href*='references.html#']").first
+    cited.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    note.wait_for()
+    assert cited.get_attribute("aria-describedby") == "note"
+    assert "McCulloch" in note.inner_text()
+    found = Axe().run(page, context="#note", options={"resultTypes": ["violations"]})
+    assert serious(found) == []
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#note') !== null")
+    page.keyboard.press("Escape")
+    assert note.count() == 0
+    assert page.evaluate("document.activeElement.hash") == "#mcculloch1943"
+    context.close()
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    page.locator("a.term[href$='#term-neuron']").tap()
+    note = page.locator("#note")
+    note.wait_for()
+    box = note.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["viewport"]["width"]
+    note.get_by_role("link", name="In the glossary").tap()
+    page.wait_for_url("**/glossary.html#term-neuron")
+    context.close()
+
+
 # What readers typed, and the page or section that must come first.
 QUERIES = {
     "convoluton": "chapters/.*",
@@ -824,7 +933,7 @@ def test_search_finds(browser, site):
 def code_blocks():
     """The Python code of the pages; what runs in a shell is not tried."""
     for name in PAGES:
-        path = ROOT / f"{name}.md"
+        path = HOME if name == "index" else ROOT / f"{name}.md"
         if path.exists():
             text = path.read_text(encoding="utf-8")
             for match in re.finditer(r"^```python\n(.*?)^```$", text, re.M | re.S):

@@ -9,12 +9,15 @@ import re
 import sys
 import tarfile
 import types
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import pytest
+from docutils import nodes
+from sphinx.application import Sphinx
 
-from book.site import figures, formulas, notebooks
-from book.tools import browser, vendor
+from book.site import changes, figures, formulas, notebooks, notes, start
+from book.tools import browser, layout, vendor
 from utils import plotting
 
 
@@ -171,6 +174,198 @@ def test_a_fold_says_what_it_hides():
         plain = {"cell_type": "code", "source": source, "metadata": {}}
         notebooks.label_fold(plain)
         assert plain == {"cell_type": "code", "source": source, "metadata": {}}
+
+
+# ------------------------------------------------------------ what stops a build
+
+
+def notebook_of(*cells) -> str:
+    return json.dumps({"cells": list(cells), "metadata": {}})
+
+
+TITLE = {"id": "title", "cell_type": "markdown", "metadata": {}, "source": "# 4 A"}
+DRAWN = {"data": {"image/svg+xml": '<svg viewBox="0 0 2 1"></svg>', "text/plain": ""}}
+CELL = {"id": "draw", "cell_type": "code", "source": "x"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([TITLE, CELL | {"metadata": {"tags": ["hide"]}}], r"cell draw: .*\['hide'\]"),
+        (
+            [TITLE, CELL | {"metadata": {}, "outputs": [DRAWN]}],
+            "cell draw: a figure without alternative text",
+        ),
+        ([TITLE | {"source": "# A"}], "figures have no number"),
+    ],
+)
+def test_wrong_notebook_stops_the_build(cells, said):
+    with pytest.raises(ValueError, match=said):
+        notebooks.prepare(notebook_of(*cells), "files", numbered=True)
+
+
+# Each line is wrong, and the words that the build must find for it.
+FAULTS = {
+    "[x](02-nowhere.ipynb)": "02-nowhere.ipynb",
+    "[x](#nowhere)": "nowhere",
+    "![x y z](gone.png)": "gone.png",
+    "[x](../book/glossary.md#term-gone)": "term-gone",
+    "As section 9.9 says.": "no section 9.9",
+    "As figure 4.7 shows.": "no figure 4.7",
+    'A <a href="x.html">link</a>.': "x.html is a link in HTML",
+}
+GLOSSARY = """# Glossary
+
+## 4 A
+
+| English | 中文 | Meaning |
+| --- | --- | --- |
+| bias | 偏置 | what is added |
+"""
+
+
+def test_faults_stop_the_build_and_are_named(tmp_path):
+    """Links, pictures, terms, sections and figures that are not there."""
+    sources = {
+        "index.md": "# Book\n\n```{toctree}\n:glob:\n\nchapters/*\nbook/*\n```\n",
+        "book/glossary.md": GLOSSARY,
+        "chapters/04-a.md": "# 4 A\n\n## 4.1 B\n\nA bias, of section 4.1.\n\n"
+        + "\n\n".join(FAULTS),
+    }
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    settings = {
+        "extensions": ["myst_nb", "book.site.extension"],
+        "html_theme": "book",
+        "myst_heading_anchors": 3,
+    }
+    warned = io.StringIO()
+    places = [tmp_path, None, tmp_path / "out", tmp_path / "trees", "dummy"]
+    app = Sphinx(
+        *map(str, filter(None, places[:1])),
+        None,
+        *map(str, places[2:]),
+        confoverrides=settings,
+        status=None,
+        warning=warned,
+    )
+    app.build()
+    said = [x for x in warned.getvalue().splitlines() if "WARNING" in x]
+    lines = sources["chapters/04-a.md"].splitlines()
+    for fault, words in FAULTS.items():
+        place = f"04-a.md:{lines.index(fault) + 1}"
+        assert any(words in x and place in x for x in said), (fault, said)
+    assert len(said) == len(FAULTS)
+
+
+# ------------------------------------------------------------ terms, cards, changes
+
+
+def test_a_row_of_the_glossary_says_its_names():
+    assert notes.forms("multilayer perceptron (MLP)") == (
+        "multilayer perceptron",
+        "MLP",
+    )
+    assert notes.forms("kernel, filter") == ("kernel", "filter")
+    assert notes.forms("initialisation (Glorot, He)") == ("initialisation",)
+    assert notes.forms("squeeze and excitation") == ("squeeze and excitation",)
+    assert notes.forms("error term δ") == ("error term",)
+    wide = notes.forms("narrow, wide and same convolution")
+    assert wide == ("narrow convolution", "wide convolution", "same convolution")
+
+
+def test_terms_are_found_and_other_words_are_not():
+    names = [
+        (1, "margin"),
+        (3, "kernel, filter"),
+        (3, "convolution"),
+        (7, "over-fitting"),
+    ]
+    names += [(2, "rectified linear unit (ReLU)"), (4, "two-dimensional convolution")]
+    names += [(4, "grouped convolution"), (8, "grouped convolution")]
+    rows = [notes.Term(f"{n}-{name}", n, notes.forms(name)) for n, name in names]
+    finder = notes.Finder(rows)
+
+    def found(text, chapter, apart=False):
+        mentions = finder.mentions(text, chapter, apart)
+        return [(text[start:stop], term.chapter) for start, stop, term in mentions]
+
+    assert found("Kernels, a ReLU; overfitting", 8) == [
+        ("Kernels", 3),
+        ("ReLU", 2),
+        ("overfitting", 7),
+    ]
+    assert found("grouped\nconvolutions", 8) == [("grouped\nconvolutions", 8)]
+    assert found("grouped convolutions", 9) == [("grouped convolutions", 4)]
+    assert found("kernel methods, relu, deconvolution, kernel-wise", 1) == []
+    assert found("in the margin", 1) == []
+    assert found("margin", 1, apart=True) == [("margin", 1)]
+    assert found("margin", 2, apart=True) == []
+
+
+def test_words_with_other_meanings_are_in_the_glossary():
+    text = (layout.ROOT / "book/glossary.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| ([^|]+) \| [^|]*[\u4e00-\u9fff]", text)
+    named = {notes.plain(name) for row in rows for name in notes.forms(row)}
+    named |= {name.removesuffix("s") for name in named}
+    assert notes.ORDINARY <= named
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes", "needed"),
+    [
+        (
+            "**You need** chapter 5, and chapters 2 and 3 (a). More in chapter 9.\n\n"
+            "**Time** about 10 minutes.",
+            10,
+            [2, 3, 5],
+        ),
+        (
+            "**You need** [chapter 6](06-a.ipynb)\n(A).\n\n**Time** half an hour.",
+            30,
+            [6],
+        ),
+        ("**You need** Python.\n\n**Time** a good 25 minutes to read.", 25, []),
+        ("**You need** a cat.\n\n**Time** a good half hour to read.", 30, []),
+    ],
+)
+def test_a_card_says_time_and_needs(text, minutes, needed):
+    assert start.minutes(text) == minutes
+    assert start.needed(text) == needed
+
+
+def test_a_card_without_time_is_an_error():
+    with pytest.raises(ValueError, match=r"\*\*Time\*\*"):
+        start.minutes("**Time** is short.")
+
+
+def test_a_picture_for_a_card_has_no_words(drawing):
+    small = start.without_small_print(drawing)
+    assert "text_" in drawing
+    assert "text_" not in small
+    assert "xlink:href" in small
+    assert small.count("<image") == drawing.count("<image") == 1
+    cell = {"id": "a", "outputs": [{"data": {"image/svg+xml": drawing}}]}
+    cells = [{"id": "b"}, cell]
+    assert start.picture({"metadata": {}, "cells": cells}) == drawing
+    with pytest.raises(ValueError, match="no figure for the card: b"):
+        start.picture({"metadata": {"book": {"picture": "b"}}, "cells": cells})
+
+
+def test_a_change_has_a_date():
+    title = nodes.section("", nodes.title("", "Soon"), ids=["soon"])
+    page = nodes.section("", nodes.title("", "Changes"), title)
+    doctree = nodes.document(None, None)
+    doctree.append(page)
+    with pytest.raises(ValueError, match="got 'Soon'"):
+        changes.entries(doctree)
+    title[0] = nodes.title("", "2026-11-28: the b & c")
+    assert changes.entries(doctree) == [("2026-11-28", "The b & c", "soon", [])]
+    feed = changes.atom(
+        "A", "B", "https://x/", [("2026-11-28", "b & c", "https://x/#a", "<p>")]
+    )
+    assert ElementTree.fromstring(feed.encode())[-1][0].text == "b & c"
 
 
 # ------------------------------------------------------------ fetched packages

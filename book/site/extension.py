@@ -16,13 +16,19 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 from book.site import (
+    changes,
+    checks,
     exercises,
     figures,
     formulas,
     head,
     notebooks,
+    notes,
     references,
     search,
+)
+from book.site import (
+    start as start_page,
 )
 from book.tools import vendor
 
@@ -36,9 +42,10 @@ VERSION = hashlib.sha256(
 ).hexdigest()[:8]
 
 
-def up(docname: str) -> str:
+def up(app, docname: str) -> str:
     """Relative address of the site's root, from a page."""
-    return posixpath.relpath(".", posixpath.dirname(docname) or ".")
+    folder = posixpath.dirname(app.builder.get_target_uri(docname))
+    return posixpath.relpath(".", folder or ".")
 
 
 def note_changes(app, env, docnames):
@@ -56,10 +63,11 @@ def read_source(app, docname, source):
     app.env.book_files.pop(docname, None)
     if not str(app.env.doc2path(docname)).endswith(".ipynb"):
         return
-    address = f"{up(docname)}/{FIGURES}"
+    address = f"{up(app, docname)}/{FIGURES}"
     try:
         source[0] = exercises.read(app, docname) or source[0]
-        source[0], files = notebooks.prepare(source[0], address)
+        numbered = docname.startswith("chapters/")
+        source[0], files = notebooks.prepare(source[0], address, numbered)
     except ValueError as error:
         raise ExtensionError(f"{docname}: {error}") from error
     app.env.book_files[docname] = files
@@ -89,7 +97,7 @@ def inline_drawings(app, doctree, docname):
             continue
         svg = Path(app.srcdir, node["uri"]).read_text(encoding="utf-8")
         files = app.env.book_files.setdefault(docname, {})
-        address = f"{up(docname)}/{FIGURES}"
+        address = f"{up(app, docname)}/{FIGURES}"
         alt = " ".join(node.get("alt", "").split())
         markup = figures.figure(svg, alt, f"d{count}-", files, address)
         node.replace_self(nodes.raw("", markup, format="html"))
@@ -183,6 +191,9 @@ def add_context(app, pagename, templatename, context, doctree):
         "description": describe(doctree) if doctree is not None else "",
         "math": 'class="katex' in body,
         "explorers": 'class="explorer"' in body,
+        "living": 'class="living"' in body,
+        "notes": "glossary.html#term-" in body or "references.html#" in body,
+        "page": app.builder.get_target_uri(pagename),
         "site": head.site_address(app),
         "author": app.config.author,
         "version": VERSION,
@@ -213,15 +224,6 @@ def write_files(app, error):
     for name, content in wanted.items():
         data = content if isinstance(content, bytes) else content.encode("utf-8")
         (folder / name).write_bytes(data)
-    home = f"{app.config.master_doc}.html"
-    Path(app.outdir, "index.html").write_text(
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{app.config.html_title}</title>"
-        f'<link rel="canonical" href="{head.site_address(app)}{home}">'
-        f'<meta http-equiv="refresh" content="0; url={home}"></head>'
-        f'<body><p><a href="{home}">{app.config.html_title}</a></p></body></html>\n',
-        encoding="utf-8",
-    )
     scripts = ("doctools", "documentation_options", "language_data", "searchtools")
     scripts = (f"{name}.js" for name in (*scripts, "sphinx_highlight"))
     for pattern in ("*.css", "*.png", *scripts):
@@ -249,6 +251,10 @@ def setup(app):
     search.setup(app)
     references.setup(app)
     head.setup(app)
+    start_page.setup(app)
+    notes.setup(app)
+    changes.setup(app)
+    checks.setup(app)
     app.add_html_theme("book", str(HERE / "theme"))
     app.add_html_math_renderer(
         "katex",

@@ -102,6 +102,37 @@ def narrowest(svg: str, width: float) -> int:
     return math.ceil(SMALLEST * width / min(sizes)) if sizes else 0
 
 
+def two_files(svg, alt, files, to_files, kind="plot", shown="") -> str:
+    """A slim SVG as two images, one for light and one for dark mode.
+
+    Args:
+        svg: the picture.
+        alt: its alternative text, as HTML.
+        files: receives name → text of the two files.
+        to_files: the relative address of their folder.
+        kind: the class of the images.
+        shown: attributes of the images besides; their size, if nothing is given.
+    """
+    box, width, height = head(svg)
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    images = []
+    for mode, pick in (("light", 1), ("dark", 2)):
+        text = paint(svg, lambda *names, pick=pick: names[pick])
+        text = re.sub(
+            r"^<svg[^>]*>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} '
+            'stroke-linejoin="round">',
+            text,
+        )
+        name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.svg"
+        files[name] = text
+        images.append(
+            f'<img class="{kind} {mode}-only" loading="lazy" src="{to_files}/{name}" '
+            f'alt="{alt}" {shown or size}>'
+        )
+    return "".join(images)
+
+
 def framed(content: str, caption: tuple[str, str] | None) -> str:
     """A figure with its number and caption, if it has them."""
     if caption is None:
@@ -140,19 +171,4 @@ def figure(
             f'<svg class="plot" role="img" aria-label="{alt}" viewBox="{box}" {shown}>'
         )
         return framed(re.sub(r"^<svg[^>]*>", tag, svg), caption)
-    images = []
-    for mode, pick in (("light", 1), ("dark", 2)):
-        text = paint(svg, lambda *names, pick=pick: names[pick])
-        text = re.sub(
-            r"^<svg[^>]*>",
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} '
-            'stroke-linejoin="round">',
-            text,
-        )
-        name = f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.svg"
-        files[name] = text
-        images.append(
-            f'<img class="plot {mode}-only" loading="lazy" src="{to_files}/{name}" '
-            f'alt="{alt}" {shown}>'
-        )
-    return framed("".join(images), caption)
+    return framed(two_files(svg, alt, files, to_files, shown=shown), caption)

@@ -65,7 +65,8 @@ def write(app, error):
     if error is not None or app.builder.format != "html":
         return
     out, site = Path(app.outdir), site_address(app)
-    pages = (html.escape(f"{site}{name}.html") for name in sorted(app.env.titles))
+    uri = app.builder.get_target_uri
+    pages = (html.escape(site + uri(name)) for name in sorted(app.env.titles))
     lines = [f"  <url><loc>{page}</loc></url>" for page in pages]
     (out / "sitemap.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -16,6 +16,15 @@ from utils.explorers import SAVED
 
 PNG = "image/png"
 SVG = "image/svg+xml"
+# The tags that a cell may have; another would do nothing, and nobody would notice.
+TAGS = {
+    "hide-cell",
+    "hide-input",
+    "hide-output",
+    "nbval-ignore-output",
+    "raises-exception",
+    "twin",  # the cell defines what utils defines, to the letter
+}
 
 
 def text_of(value) -> str:
@@ -48,7 +57,13 @@ class Page:
 
     def caption(self, alt: str, title: str) -> tuple[str, str] | None:
         """Number and caption of the next figure of a chapter: its cell's title, or the
-        first clause of its alternative text."""
+        first clause of its alternative text.
+
+        Raises:
+            ValueError: the figure has no words.
+        """
+        if not alt.strip():
+            raise ValueError("a figure without alternative text")
         if self.chapter is None:
             return None
         text = re.sub(r"^Draw(?: the)? ", "", title)
@@ -145,22 +160,35 @@ def label_fold(cell: dict) -> str:
     return name
 
 
-def prepare(source: str, to_files: str) -> tuple[str, dict]:
+def prepare(source: str, to_files: str, numbered: bool = False) -> tuple[str, dict]:
     """The notebook with figures and explorers as HTML, and the files these need.
 
     Args:
         source: the notebook's JSON.
         to_files: relative address, from its page, of the folder for those files.
+        numbered: whether its figures must have numbers.
+
+    Raises:
+        ValueError: a tag is unknown, or a figure has no words or no number; the message
+            begins with the cell.
     """
     notebook = json.loads(source)
     page = Page(notebook, to_files)
+    if numbered and page.chapter is None:
+        raise ValueError("figures have no number: the first line must be '# 4 Title'")
     for cell in notebook["cells"]:
+        name = f"cell {cell.get('id')}"
+        if unknown := set(cell["metadata"].get("tags", [])) - TAGS:
+            raise ValueError(f"{name}: unknown tags {sorted(unknown)}")
         title = label_fold(cell)
         for output in cell.get("outputs", []):
             data = output.get("data")
             if data is None:
                 continue
-            markup = page.output(data, output.get("metadata", {}), title)
+            try:
+                markup = page.output(data, output.get("metadata", {}), title)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
             if markup is not None:
                 output["data"] = {"text/html": markup}
                 output["metadata"] = {}

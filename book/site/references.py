@@ -1,4 +1,4 @@
-"""Mentions become links: "section 4.3", "chapters 5 and 6", "(2.7)".
+"""Mentions become links: "section 4.3", "chapters 5 and 6", "figure 4.1", "(2.7)".
 
 Notebooks say them in plain words, so that they read well in Jupyter, on GitHub and on
 Colab; here each word is looked up, and one that leads nowhere stops the build.
@@ -16,7 +16,8 @@ NUMBERS = (
 # Not those of others: "section 4.2 of the paper", "section 5.1 of LeCun and others".
 OTHERS = r"(?!\s*(?:of|in)\s+(?:the\s+)?(?:paper|book|first|second|[A-Z]))"
 MENTION = re.compile(
-    rf"\b(?P<kind>[Ss]ections?|[Cc]hapters?)[ \n](?P<list>{NUMBERS}){OTHERS}"
+    r"\b(?P<kind>[Ss]ections?|[Cc]hapters?|[Ff]igures?)[ \n]"
+    rf"(?P<list>{NUMBERS}){OTHERS}"
 )
 EQUATION = re.compile(r"\((\d+\.\d+[a-z]?)\)")
 TAG = re.compile(r"\\tag\{([^}]+)\}")
@@ -29,8 +30,13 @@ def anchor(number: str) -> str:
 
 
 def number_equations(app, doctree):
-    """Give each formula with a number an id, and remember it."""
+    """Give each formula with a number an id, and remember it, and the figures."""
     known = app.env.metadata[app.env.docname].setdefault("equations", [])
+    app.env.metadata[app.env.docname]["figures"] = [
+        f"{chapter}.{number}"
+        for node in doctree.findall(nodes.raw)
+        for chapter, number in re.findall(r'id="figure-(\d+)-(\d+)"', node.astext())
+    ]
     for node in doctree.findall(nodes.math_block):
         for number in TAG.findall(node.astext()):
             if re.fullmatch(r"\d+\.\d+[a-z]?", number):
@@ -39,7 +45,7 @@ def number_equations(app, doctree):
 
 
 def places(env) -> dict[str, tuple[str, str]]:
-    """(page, anchor) of each "chapter 4", "section 4.3" and "equation 4.5"."""
+    """(page, anchor) of each chapter, section, figure and equation: "section 4.3"."""
     found = {}
     for name in sorted(env.found_docs):
         if name.startswith("chapters/"):
@@ -50,6 +56,9 @@ def places(env) -> dict[str, tuple[str, str]]:
                     found[f"section {number[0]}"] = (name, entry["anchorname"])
             for number in env.metadata[name].get("equations", []):
                 found[f"equation {number}"] = (name, f"#{anchor(number)}")
+            for number in env.metadata[name].get("figures", []):
+                place = f"#figure-{number.replace('.', '-')}"
+                found[f"figure {number}"] = (name, place)
     return found
 
 
@@ -66,8 +75,7 @@ def link(app, docname: str, kind: str, number: str, words: str):
     address = place[1] if place[0] == docname and place[1] else address + place[1]
     return nodes.reference(
         "",
-        "",
-        nodes.inline("", words),
+        words,
         internal=True,
         refuri=address,
         classes=["mention"],
@@ -90,6 +98,8 @@ def parts(app, docname: str, text: str, where):
             if number.start() == 0:  # the first link begins with the word
                 start = match.start()
             made = link(app, docname, kind, number[0], text[start:stop])
+            if made is None and kind == "figure" and "." not in number[0]:
+                continue  # "in figure 3" is a paper's
             if made is None:
                 LOGGER.warning("there is no %s %s", kind, number[0], location=where)
                 continue

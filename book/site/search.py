@@ -42,7 +42,7 @@ def words(node) -> str:
     return ("" if inline else " ").join(map(words, node.children))
 
 
-def sections(doctree, docname: str, title: str) -> list[list[str]]:
+def sections(doctree, page: str, title: str) -> list[list[str]]:
     """[page, anchor, title of the page, title, text] of each section of a page."""
     found = []
     for section in doctree.findall(nodes.section):
@@ -55,13 +55,14 @@ def sections(doctree, docname: str, title: str) -> list[list[str]]:
         text = " ".join(" ".join(map(words, rest)).split())
         first = not found  # the page's own title needs no anchor
         anchor = "" if first else section["ids"][0]
-        found.append([docname, anchor, title, " ".join(words(heading).split()), text])
+        found.append([page, anchor, title, " ".join(words(heading).split()), text])
     return found
 
 
 def collect(app, doctree, docname):
     title = app.env.titles[docname].astext()
-    app.book_sections[docname] = sections(doctree, docname, title)
+    page = app.builder.get_target_uri(docname).removesuffix(".html")
+    app.book_sections[docname] = sections(doctree, page, title)
 
 
 def page(app):

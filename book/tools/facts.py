@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT))
 from book.facts import Fact  # noqa: E402
 
 REFERENCES = "book/references.md"
-# Pages whose numbers are not claims: the sources themselves, and instructions.
-FREE_PAGES = {"references", "run", "teach"}
+# Pages whose numbers are not claims: sources, instructions, and what changed when.
+FREE_PAGES = {"changes", "references", "run", "teach"}
 CELL_END = "\x1e"  # no text of the ledger contains it, so nothing matches across cells
 
 # What may hold digits without stating a number, in Markdown as it is written.

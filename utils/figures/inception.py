@@ -183,7 +183,8 @@ def silenced(left, modules, branches):
     fig, ax = plt.subplots(figsize=(4.6, 3))
     ax.imshow(left, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(left):
-        color = "#ffffff" if value < 0.6 else "#000000"
+        # The cells keep their colours in dark mode, so these must not be the page's.
+        color = "#fdfdfd" if value < 0.6 else "#101010"
         look = {"ha": "center", "va": "center", "color": color}
         ax.text(column, row, f"{value:.0%}", **look)
     ax.set_xticks(range(len(branches)), branches)

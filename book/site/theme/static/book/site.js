@@ -158,6 +158,23 @@
   });
   if (performance.getEntriesByType("navigation")[0]?.type === "navigate") hold(location.hash);
 
+  // What scrolls sideways fades where there is more: the classes that site.css knows.
+  function fade(box, hidden, left) {
+    box.classList.toggle("scrolls", hidden > 1);
+    box.classList.toggle("begun", left > 4);
+    box.classList.toggle("over", left > hidden - 4);
+  }
+  const measure = (box) => [box, box.scrollWidth - box.clientWidth, box.scrollLeft];
+  const fading = new ResizeObserver((entries) => {
+    const seen = entries.map(({ target }) => measure(target)); // first read, then write
+    for (const box of seen) fade(...box);
+  });
+  const sideways = "article pre, .table-box, .math-box, .figure-box";
+  for (const box of document.querySelectorAll(sideways)) fading.observe(box);
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.classList?.contains("scrolls")) fade(...measure(target));
+  }, { capture: true, passive: true });
+
   // An error is reported with the section that is being read.
   const report = document.querySelector("a.report");
   report?.addEventListener("click", () => {

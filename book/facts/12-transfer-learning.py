@@ -26,6 +26,18 @@ def worse(labels):
     return sum(tuned > fresh for tuned, fresh in zip(*errors, strict=True))
 
 
+def gains(task):
+    """Least and largest lead of fine-tuning over a fresh start, in points."""
+    record, leads = records.load_record(f"transfer-{task}"), []
+    for n in LABELS:
+        tuned, fresh = (
+            np.mean(records.finals(record, f"{way}, {n}", "test_accuracy"))
+            for way in ("fine-tuned", "scratch")
+        )
+        leads.append(100 * (tuned - fresh))
+    return min(leads), max(leads)
+
+
 FACTS = [
     computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
     computed(
@@ -78,6 +90,22 @@ FACTS = [
     computed(
         "The exception is {} labels",
         lambda: next(n for n in LABELS if not worse(n)),
+    ),
+    computed(
+        "by {:.0f} to {:.0f} points for vehicles after animals, by {:.0f} to {:.0f} "
+        "for animals after vehicles",
+        lambda: gains("animals-vehicles") + gains("vehicles-animals"),
+    ),
+    computed(
+        "the {:,} clothes hurt, and {:,} vehicles help",
+        lambda: (
+            records.load_record("transfer-fashion")["data"]["train"],
+            records.load_record("transfer-vehicles")["data"]["train"],
+        ),
+    ),
+    computed(
+        "five draws of labels, {:,} test photographs",
+        lambda: records.load_record("transfer-animals-vehicles")["data"]["test"],
     ),
     cited("ImageNet's 1.28 million photographs", "he2016"),
 ]

@@ -36,14 +36,20 @@ def left_out(name):
     return *(100 - 100 * share for share in learnt), *records.finals(record, name)
 
 
-def transferred(labels):
+def transferred(name, labels):
     """Mean, lowest and highest share of right answers of each way, in %."""
-    record, numbers = records.load_record("transfer-fashion-mnist"), []
+    record, numbers = records.load_record(f"transfer-{name}"), []
     for way in ("frozen", "fine-tuned", "scratch"):
         right = records.finals(record, f"{way}, {labels}", "test_accuracy")
         percent = 100 * np.array(right)
         numbers += [percent.mean(), percent.min(), percent.max()]
     return numbers
+
+
+def source(name):
+    """Errors of the net that learnt the source, and among how many."""
+    record = records.load_record(f"transfer-{name}")
+    return *records.finals(record, "ResNet-20"), record["data"]["test"]
 
 
 FACTS = [
@@ -959,11 +965,32 @@ FACTS = [
             records.load_record("transfer-fashion-mnist")["data"]["test"],
         ),
     ),
+    computed(
+        "ResNet-20 learns the animals of CIFAR-10 for {} epochs ({:,} errors among "
+        "{:,} test images), or the vehicles ({:,} among {:,})",
+        lambda: (
+            records.load_record("transfer-animals")["variants"]["ResNet-20"]["epochs"],
+            *source("animals"),
+            *source("vehicles"),
+        ),
+    ),
+    computed(
+        "Every run sees {:,} images or each image {} times, whichever is more. Right "
+        "answers among the first {:,} test images",
+        lambda: (
+            lambda r: (
+                r["variants"]["scratch, 10"]["images"],
+                r["variants"]["scratch, 1000"]["images"] // 1000,
+                r["data"]["test"],
+            )
+        )(records.load_record("transfer-animals-vehicles")),
+    ),
     *(
         computed(
             "| {:,} |" + 3 * " {:.1f} % ({:.1f} to {:.1f}) |",
-            lambda labels=labels: (labels, *transferred(labels)),
+            lambda name=name, labels=labels: (labels, *transferred(name, labels)),
         )
+        for name in ("fashion-mnist", "animals-vehicles", "vehicles-animals")
         for labels in (10, 20, 50, 100, 500, 1000)
     ),
 ]

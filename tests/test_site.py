@@ -19,8 +19,10 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from pypdf import PdfReader
 
 from book.tools import exercises as masters
+from book.tools import pdf
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -826,6 +828,85 @@ def test_search_finds(browser, site):
     assert page.evaluate("CSS.highlights.get('found').size") > 0
     assert visit.foreign == visit.errors == []
     context.close()
+
+
+# ------------------------------------------------------------ on paper
+
+
+@pytest.fixture(scope="module")
+def printed(browser, site, tmp_path_factory):
+    """A chapter and its exercises as a book: what it is made from, the PDF, its text."""
+    book = pdf.Book(site, [CHAPTERS[-2], EXERCISES[-2]])
+    path = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    pdf.write(book, path, browser)
+    reader = PdfReader(path)
+    texts = [page.extract_text().replace("\u02bc", "’") for page in reader.pages]
+    return book, reader, texts
+
+
+def outline(reader, lines):
+    """(title, page number) of each line, from above to below."""
+    for line in lines:
+        if isinstance(line, list):
+            yield from outline(reader, line)
+        else:
+            yield line.title, reader.get_destination_page_number(line) + 1
+
+
+def test_book_is_printed(printed):
+    _, reader, texts = printed
+    assert 15 < len(reader.pages) < 45
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert reader.metadata.title == "From the Perceptron to ResNet"
+    text = "\n".join(texts)
+    for control in ("Show the", "Hide the", "Skip to", "Copied", "Press Open in"):
+        assert control not in text
+    for words in ("Hints and solution: page", "A hint", "Why", "Figure 12.1"):
+        assert words in text
+
+
+def test_contents_of_the_printed_book_are_right(printed):
+    book, reader, pages = printed
+    lines = list(outline(reader, reader.outline))
+    assert [title for title, _ in lines] == [
+        pdf.plain(entry.words) for entry in book.entries if entry.level
+    ]
+    for title, number in lines:
+        assert letters(title) in letters(pages[number - 1])
+    listed = [int(n) for n in re.findall(r"(\d+)$", pages[1], flags=re.M)]
+    assert [number for number in listed if number > 2] == [n for _, n in lines]
+    see = re.search(r"Hints and solution: page (\d+)", "".join(pages))
+    assert "A hint" in pages[int(see[1]) - 1]
+
+
+def test_links_of_the_printed_book_stay_in_it(printed):
+    book, reader, _ = printed
+    places = reader.named_destinations
+    inside = 0
+    for page in reader.pages:
+        for note in page.get("/Annots", []):
+            note = note.get_object()
+            if action := note.get("/A"):
+                assert action["/URI"].startswith("https://"), action["/URI"]
+            else:
+                assert note["/Dest"] in places
+                inside += 1
+    assert inside > len(book.entries)
+
+
+def test_figures_of_the_printed_book_have_words(printed):
+    book, reader, _ = printed
+    images = BeautifulSoup("".join(book.bodies), "html.parser").select("img")
+    words = {" ".join(image["alt"].split()) for image in images}
+    kept = set()
+    for number in reader.xref[0] if reader.xref else []:
+        value = reader.get_object(number)
+        if isinstance(value, dict) and "/Alt" in value:
+            kept.add(" ".join(value["/Alt"].split()))
+    assert len(words) > 3
+    assert words <= kept
 
 
 # ------------------------------------------------------------ code on the pages

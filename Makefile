@@ -31,6 +31,9 @@ serve: book ## build the site and serve it on this machine (PORT=8000)
 pdf: book browser ## print the whole book as one PDF
 	@$(python) book/tools/pdf.py $(site)
 
+zip: book ## pack the site: unpacked, it opens from any folder
+	@$(python) book/tools/pack.py $(site)
+
 test: environment grading browser ## run every test
 	@$(python) book/tools/vendor.py >/dev/null
 	@$(run_tests) --nbval $(alone) tests chapters

@@ -7,7 +7,9 @@ look at what was found.
 
 import gzip
 import json
+import os
 import re
+import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -22,7 +24,7 @@ from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 from book.tools import exercises as masters
-from book.tools import pdf
+from book.tools import pack, pdf
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -835,7 +837,7 @@ def test_search_finds(browser, site):
 
 @pytest.fixture(scope="module")
 def printed(browser, site, tmp_path_factory):
-    """A chapter and its exercises as a book: what it is made from, the PDF, its text."""
+    """A chapter and its exercises as a book: its source, the PDF, its text."""
     book = pdf.Book(site, [CHAPTERS[-2], EXERCISES[-2]])
     path = tmp_path_factory.mktemp("pdf") / "book.pdf"
     pdf.write(book, path, browser)
@@ -907,6 +909,42 @@ def test_figures_of_the_printed_book_have_words(printed):
             kept.add(" ".join(value["/Alt"].split()))
     assert len(words) > 3
     assert words <= kept
+
+
+# ------------------------------------------------------------ in a folder
+
+
+def test_site_opens_from_a_zip(browser, site, tmp_path):
+    """With the network off: formulas, explorers, and what the search finds."""
+    files = [tmp_path / name for name in ("one.zip", "two.zip")]
+    for file in files:
+        pack.pack(site, file)
+        os.utime(site / "index.html")
+    inside = [zipfile.ZipFile(file).infolist() for file in files]
+    assert [x.CRC for x in inside[0]] == [x.CRC for x in inside[1]]
+    assert {x.date_time for x in inside[0] + inside[1]} == {pack.EPOCH}
+    assert [x.filename for x in inside[0]] == sorted(x.filename for x in inside[0])
+    with zipfile.ZipFile(files[0]) as archive:
+        archive.extractall(tmp_path)
+    context = browser.new_context(**WIDE)
+    visit = Visit()
+    watch(context, tmp_path.as_uri(), visit)
+    context.set_offline(True)
+    page = context.new_page()
+    page.goto((tmp_path / "one/index.html").as_uri())
+    page.wait_for_url("**/intro.html")
+    page.locator(".find input").fill("padding")
+    page.keyboard.press("Enter")
+    page.locator("#search-results a[href*='/04']").first.click()
+    page.wait_for_url("**/chapters/**")
+    page.locator(".explorer").first.scroll_into_view_if_needed()
+    page.locator(".explorer[data-state=live]").first.wait_for()
+    assert page.evaluate("document.fonts.check('12px KaTeX_Main')")
+    image = page.locator("main img.light-only:visible").last
+    image.scroll_into_view_if_needed()
+    assert image.evaluate("(node) => node.decode().then(() => node.naturalWidth)")
+    assert visit.foreign == visit.errors == []
+    context.close()
 
 
 # ------------------------------------------------------------ code on the pages

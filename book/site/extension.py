@@ -156,6 +156,8 @@ COLOURED = set(
 
 def plain_code(body: str) -> str:
     """A page with no more elements in its code than colours ask for."""
+    body = body.replace("<pre><span></span>", "<pre>")
+    body = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", body)
     return re.sub(
         r'<span class="(\w{1,2})">([^<]*)</span>',
         lambda m: m[0] if m[1] in COLOURED else m[2],

@@ -28,7 +28,7 @@ from book.tools import pack, pdf
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_ELEMENTS = 10_500  # of the page with most formulas; drawings are files
+MOST_ELEMENTS = 6_000  # as a page comes; drawings are files, formulas are slim
 MOST_KILOBYTES = 150  # gzipped, of a page without its own figures and explorers
 WIDE = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {

@@ -50,9 +50,9 @@ def test_formula_of_one_letter_is_one_letter():
 
 # Each has something that is drawn with fewer elements than KaTeX's own.
 DRAWN = [
-    r"x_i^{(l+1)} = \sum_{j=1}^n w_{ij}\,x_j + b, \quad \frac{\partial E}{\partial w_1}",
+    r"x_i^{(l+1)} = \sum_{j=1}^n w_{ij}\,x_j + b, \quad \frac{\partial E}{\partial w}",
     r"k \le \left(\frac{R}{\gamma}\right)^{\!2} . \tag{1.6}",
-    r"\sqrt{\frac{1}{n_2}} \; \hat y^\top \begin{pmatrix} 1 & a_1 \\ 0 & 2\end{pmatrix}",
+    r"\sqrt{\frac{1}{n_2}} \; \hat y^\top \begin{pmatrix} 1 & a_1 \\ 0 \end{pmatrix}",
     r"\text{rows} \times \mathbf{x} \to \,+\, e^{-x^2/2\sigma_k} \bmod 3",
     r"\max_k a_k = \begin{cases} 1 & \text{if } z > 0 \\ 0 \end{cases}",
 ]

@@ -3,6 +3,10 @@
   "use strict";
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  // What measures waits until the page is laid out, so that it is laid out once.
+  function afterPaint(work) {
+    requestAnimationFrame(() => setTimeout(work));
+  }
   const store = {
     get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
     set: (mode) => {
@@ -61,8 +65,10 @@
     if (nav.classList.contains("open") && !nav.contains(event.target) && !menu.contains(event.target)) toggle(false);
   });
   nav.querySelector("a.current")?.setAttribute("aria-current", "page");
-  const current = nav.querySelector("a.current");
-  if (current && nav.scrollHeight > nav.clientHeight) nav.scrollTop = current.offsetTop - nav.clientHeight / 2;
+  afterPaint(() => {
+    const current = nav.querySelector("a.current");
+    if (current && nav.scrollHeight > nav.clientHeight) nav.scrollTop = current.offsetTop - nav.clientHeight / 2;
+  });
 
   // "/" goes to the search field.
   addEventListener("keydown", (event) => {
@@ -119,24 +125,24 @@
     }
   }
 
-  // What scrolls sideways can be reached and scrolled by keyboard.
-  const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
-  function reach() {
-    for (const box of boxes) {
-      if (box.scrollWidth > box.clientWidth + 1) {
+  // What scrolls sideways can be reached and scrolled by keyboard. Observed, and not asked
+  // at once: all boxes are measured when the page is laid out anyway.
+  const reach = new ResizeObserver((entries) => {
+    const boxes = entries.map(({ target }) => target);
+    const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1);
+    boxes.forEach((box, k) => {
+      if (wide[k] === box.hasAttribute("tabindex")) return;
+      if (wide[k]) {
         box.tabIndex = 0;
         box.setAttribute("role", "region");
         box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
       } else {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
       }
-    }
-  }
-  reach();
-  let timer;
-  addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
-  document.fonts?.ready.then(reach);
-  document.addEventListener("toggle", reach, true);
+    });
+  });
+  const boxes = "article pre, .table-box, .math-box, .figure-box, .text_html";
+  for (const box of document.querySelectorAll(boxes)) reach.observe(box);
 
   // A place that was asked for stays at the top while what stands above it grows, until
   // the reader moves.

@@ -126,7 +126,7 @@ def test_code_has_no_more_elements_than_colours():
     code = "".join(f'<span class="{kind}">{text}</span>' for kind, text in words)
     box = '<div class="highlight-python notranslate"><div class="highlight"><pre>'
     assert extension.plain_code(f"{box}<span></span>{code}</pre></div>\n</div>") == (
-        '<div class="highlight-python notranslate highlight"><pre>'
+        '<div class="highlight-python notranslate highlight"><pre style="--lines:1">'
         'a<span class="sa">f&quot;x{</span>b<span class="si">}</span>'
         '<span class="ow"> in</span></pre></div>'
     )

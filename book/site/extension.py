@@ -154,7 +154,7 @@ COLOURS = {
 }
 BOXES = re.compile(
     r'<div class="(highlight-\w+ notranslate)"><div class="highlight">'
-    r"(<pre>.*?</pre>)</div>\s*</div>",
+    r"<pre>(.*?)</pre></div>\s*</div>",
     re.S,
 )
 WORD = re.compile(r'<span class="(\w{1,2})">([^<]*)</span>( *)')
@@ -174,10 +174,18 @@ def one_colour(words: re.Match) -> str:
     )
 
 
+def code_box(box: re.Match) -> str:
+    """A block of code in one box instead of two. It says how many lines it has, so that
+    it takes its place before it is laid out."""
+    lines = box[2].rstrip("\n").count("\n") + 1
+    code = f'<pre style="--lines:{lines}">{box[2]}</pre>'
+    return f'<div class="{box[1]} highlight">{code}</div>'
+
+
 def plain_code(body: str) -> str:
     """A page with no more elements in its code than colours ask for."""
     body = body.replace("<pre><span></span>", "<pre>")
-    body = BOXES.sub(r'<div class="\1 highlight">\2</div>', body)
+    body = BOXES.sub(code_box, body)
     body = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", body)
     body = WORD.sub(lambda m: m[0] if m[1] in COLOURS else m[2] + m[3], body)
     return re.sub(f"(?:{WORD.pattern}){{2,}}", one_colour, body)

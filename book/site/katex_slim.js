@@ -189,13 +189,28 @@ function slimMath(node) {
     child.type === "mrow" && child.children.length === 1 ? child.children[0] : child);
 }
 
+// How high a line of formulas is: their struts', but no less than a line of text.
+function tall(bases) {
+  let above = 0.85, below = 0.35;
+  for (const { style } of bases) {
+    const depth = -em(style["--d"]);
+    above = Math.max(above, em(style["--h"]) - depth);
+    below = Math.max(below, depth);
+  }
+  return Math.max(1.309, +(above + below).toFixed(4));
+}
+
 // The markup of a tree that katex.__renderToDomTree made.
 module.exports = function slim(tree, display) {
   const katex = has(tree, "katex") ? tree : tree.children[0];
   const [math, html] = katex.children;
   slimMath(math.children[0]);
   for (const node of html.children) if (has(node, "katex-base") || has(node, "katex-tag")) base(node);
-  if (display || html.children.length !== 1) return tree.toMarkup();
+  if (display) {
+    if (!html.children.some((node) => has(node, "katex-newline"))) katex.style["--tall"] = tall(html.children);
+    return tree.toMarkup();
+  }
+  if (html.children.length !== 1) return tree.toMarkup();
   const [only] = html.children;
   const [sign] = only.children;
   const spaced = only.style.marginLeft || only.style.marginRight;

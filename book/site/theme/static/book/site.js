@@ -143,6 +143,18 @@
   });
   const boxes = "article pre, .table-box, .math-box, .figure-box, .text_html";
   for (const box of document.querySelectorAll(boxes)) reach.observe(box);
+  document.addEventListener("contentvisibilityautostatechange", ({ target }) => {
+    const box = target.closest(boxes);
+    if (!box) return;
+    reach.unobserve(box);
+    reach.observe(box); // it is measured again
+  });
+
+  // Large signs of formulas that are far below: they will be printed, too.
+  if (document.querySelector(".katex-display")) {
+    const sizes = () => { for (const size of [1, 2, 3, 4]) document.fonts?.load(`1em KaTeX_Size${size}`); };
+    addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(sizes));
+  }
 
   // A place that was asked for stays at the top while what stands above it grows, until
   // the reader moves.

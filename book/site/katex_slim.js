@@ -40,7 +40,8 @@ function widen(node, side, by) {
 // A part of a stack: [strut, content] in a box that is moved by `top`.
 function part(item) {
   const [strut, ...content] = item.children;
-  let top = em(item.style.top) + em(strut.style.height), scale = 1;
+  const top = em(item.style.top) + em(strut.style.height);
+  let scale = 1;
   item.classes = item.classes.filter((name) => !INERT.has(name));
   item.children = content;
   if (content.length === 1 && has(content[0], "katex-sizing") && !styled(content[0])) {

@@ -407,6 +407,7 @@ class Visit:
     clipped: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     plots: list[list] = field(default_factory=list)
+    shift: float = 0
 
 
 def watch(context, address, visit):
@@ -548,6 +549,16 @@ PLOTS = """() => [...document.querySelectorAll("main img.plot[src$='.svg']")]
   .map((image) => [image.src.split("/").pop(), image.getBoundingClientRect().width])"""
 
 
+# By how much the page moved under its reader, as Lighthouse counts: part of the screen.
+SHIFT = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) sum += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 50);
+})"""
+
+
 def serious(results):
     """Accessibility rules that are broken in a way that keeps readers out."""
     return [
@@ -568,6 +579,7 @@ def visits(browser, address):
         watch(context, address, visit)
         page = context.new_page()  # whose explorers come alive on the way
         page.goto(f"{address}{name}.html")
+        visit.shift = page.evaluate(SHIFT)
         visit.missed = page.evaluate(FOLLOW)
         page.close()
         page = open_page(context, f"{address}{name}.html")
@@ -613,6 +625,11 @@ def visits(browser, address):
 @every_chapter
 def test_places_that_are_asked_for_come_to_the_top(visits, name):
     assert visits(name, "wide").missed == []
+
+
+@every_page
+def test_nothing_jumps_while_a_page_loads(visits, name):
+    assert visits(name, "wide").shift < 0.05
 
 
 @every_page

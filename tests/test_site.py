@@ -785,6 +785,26 @@ def test_theme_is_kept(browser, address):
     context.close()
 
 
+def test_figures_are_there_when_a_page_is_printed(browser, address):
+    """Also those that are far below, and light ones on a dark page."""
+    context = browser.new_context(color_scheme="dark", **WIDE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.keyboard.press("Control+p")
+    page.wait_for_function("window.printed")
+    images = "[...document.querySelectorAll('img.light-only')]"
+    assert page.evaluate(f"{images}.every((i) => i.complete && i.naturalWidth)")
+    page.emulate_media(media="print")
+    assert (
+        not page.locator("img.dark-only, .explorer-live, summary")
+        .filter(visible=True)
+        .count()
+    )
+    assert page.locator("img.light-only").last.is_visible()
+    context.close()
+
+
 def test_by_keyboard(browser, address):
     """The skip link comes first, and the menu of the phone opens and closes."""
     context = browser.new_context(**PHONE)

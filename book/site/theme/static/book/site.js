@@ -32,9 +32,24 @@
   });
   dark.addEventListener("change", () => { if (!store.get()) show(system()); });
 
-  // Paper is light.
+  // Paper is light, and its figures do not wait until they are near. Whoever prints by
+  // key waits for them; from a menu, the browser does not let us.
   let before;
-  addEventListener("beforeprint", () => { before = root.dataset.theme; show("light"); });
+  function figuresOfPaper() {
+    const images = [...document.querySelectorAll("article img:not(.dark-only)")];
+    for (const image of images) image.loading = "eager";
+    return Promise.allSettled(images.map((image) => image.decode()));
+  }
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    show("light");
+    figuresOfPaper();
+  });
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.key !== "p") return;
+    event.preventDefault();
+    figuresOfPaper().then(() => window.print());
+  });
   addEventListener("afterprint", () => show(before));
 
   // The list of chapters on a narrow screen.

@@ -4,7 +4,7 @@
 
 Prints a table of pages and the four categories, and what cost points; an error if
 performance is below 95 or another category below 100. Performance counts seconds of the
-processor: what else the machine does only adds to them, so of up to three tries the best
+processor. What else the machine does only adds to them: the best of up to three tries
 counts, and no test runs this.
 """
 

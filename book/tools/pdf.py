@@ -32,7 +32,10 @@ logging.getLogger("pypdf").setLevel(logging.ERROR)
 SITE = ROOT / "_build" / "html"
 NAME = "from-the-perceptron-to-resnet.pdf"
 STYLE = Path(__file__).with_name("pdf.css")
-START = "book/intro"
+PICTURE = ROOT / "book" / "picture.svg"
+PICTURE_WORDS = (
+    "A perceptron, a network, a convolution, a CNN and a ResNet, with their years"
+)
 SOLUTIONS = "Hints and solutions"
 STYLES = "katex/katex", "book/site"
 WIDTH = 627  # CSS pixels, of the text: 166 mm
@@ -181,9 +184,17 @@ def lower(article) -> None:
         heading.name = f"h{int(heading.name[1]) + 1}"
 
 
+def start_page(site: Path) -> str:
+    """The name of the page that comes first: what index.html is, or leads to."""
+    index = parse((site / "index.html").read_text(encoding="utf-8"))
+    if onward := index.find("meta", attrs={"http-equiv": "refresh"}):
+        return onward["content"].partition("url=")[2].removesuffix(".html")
+    return "index"
+
+
 def reading_order(site: Path) -> list[str]:
     """The names of all pages, each after the one whose "next" it is."""
-    names, name = [], START
+    names, name = [], start_page(site)
     while name:
         names.append(name)
         head = (site / f"{name}.html").read_text(encoding="utf-8").split("</head>")[0]
@@ -217,7 +228,8 @@ class Book:
 
     def __init__(self, site: Path, names: list[str] | None = None):
         self.site = site
-        self.start = self.read(START)
+        self.first = start_page(site)
+        self.start = self.read(self.first)
         clean(self.start.article, "")
         self.title = plain(inner(self.start.article.h1))
         self.names = names or reading_order(site)
@@ -226,7 +238,7 @@ class Book:
         for name in self.names:
             if name in parts:
                 self.entries.append(Entry(0, escape(parts[name])))
-            if name != START:
+            if name != self.first:
                 self.take(name)
         if self.solutions:
             self.entries.append(Entry(1, SOLUTIONS, "solutions"))
@@ -241,7 +253,7 @@ class Book:
         """The first page of each part of the book, and how the part is called."""
         found = {}
         for caption in self.start.select("#book-nav .caption"):
-            first = urljoin(f"{START}.html", caption.find_next("a")["href"])
+            first = urljoin(f"{self.first}.html", caption.find_next("a")["href"])
             found[first.removesuffix(".html")] = caption.get_text().strip()
         return found
 
@@ -293,14 +305,14 @@ class Book:
         self.solutions.append(self.sheet(moved, f"{name}-solutions"))
 
     def title_page(self) -> str:
-        article = self.start.article
-        lead, picture = article.find("p"), article.select_one(".figure")
-        bind(article, START, self.names, self.site)
+        lead = self.start.article.find("p").get_text()
         foot = self.start.select(".bottom > p")[-1].get_text().strip()
-        site = self.start.find("link", rel="canonical")["href"].split("/book/")[0] + "/"
-        return f"""<div class="title-page" id="{place(START)}">
+        card = self.start.find("meta", property="og:image")["content"]
+        site = card.removesuffix("_static/card.png")
+        return f"""<div class="title-page" id="{place(self.first)}">
 <p class="title">{escape(self.title)}</p>
-<p class="lead">{lead.decode_contents()}</p>{picture or ""}
+<p class="lead">{escape(lead)}</p>
+<img class="plot" src="{PICTURE.as_uri()}" alt="{PICTURE_WORDS}">
 <div class="imprint"><p>{escape(foot.split(". ")[0])}. The pages stand at
 <a href="{site}">{escape(site)}</a>, with figures to play with.</p>
 <p>Here an interactive figure is a still picture. Code that draws figures or sets up a

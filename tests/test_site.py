@@ -978,7 +978,8 @@ def test_site_opens_from_a_zip(browser, site, tmp_path):
     assert page.evaluate("document.fonts.check('12px KaTeX_Main')")
     image = page.locator("main img.light-only:visible").last
     image.scroll_into_view_if_needed()
-    assert image.evaluate("(node) => node.decode().then(() => node.naturalWidth)")
+    shown = "(image) => image.complete && image.naturalWidth > 0"
+    page.wait_for_function(shown, arg=image.element_handle())
     assert visit.foreign == visit.errors == []
     context.close()
 

@@ -49,7 +49,7 @@ def test_formula_of_one_letter_is_one_letter():
 
 
 # Each has something that is drawn with fewer elements than KaTeX's own.
-DRAWN = [
+STACKED = [
     r"x_i^{(l+1)} = \sum_{j=1}^n w_{ij}\,x_j + b, \quad \frac{\partial E}{\partial w}",
     r"k \le \left(\frac{R}{\gamma}\right)^{\!2} . \tag{1.6}",
     r"\sqrt{\frac{1}{n_2}} \; \hat y^\top \begin{pmatrix} 1 & a_1 \\ 0 \end{pmatrix}",
@@ -85,9 +85,9 @@ def test_every_sign_stands_where_katex_puts_it(browser, tmp_path):
     script += (
         "process.argv[2]).map((t) => k.renderToString(t, { displayMode: true }))))"
     )
-    command = [vendor.node(), "-e", script, katex / "katex.min.js", json.dumps(DRAWN)]
+    command = [vendor.node(), "-e", script, katex / "katex.min.js", json.dumps(STACKED)]
     theirs = json.loads(subprocess.check_output(list(map(str, command))))
-    ours = [formulas.PAINTER.draw(tex, display=True) for tex in DRAWN]
+    ours = [formulas.PAINTER.draw(tex, display=True) for tex in STACKED]
     context = browser.new_context(viewport={"width": 900, "height": 600})
     page = context.new_page()
     found = []
@@ -103,7 +103,7 @@ def test_every_sign_stands_where_katex_puts_it(browser, tmp_path):
         page.evaluate("document.fonts.ready")
         found.append(page.evaluate(SIGNS))
     context.close()
-    for tex, one, two in zip(DRAWN, *found, strict=True):
+    for tex, one, two in zip(STACKED, *found, strict=True):
         assert [sign[0] for sign in one] == [sign[0] for sign in two], tex
         for here, there in zip(one, two, strict=True):
             assert here[1:] == pytest.approx(there[1:], abs=0.6), (tex, here)

@@ -191,13 +191,25 @@ def plain_code(body: str) -> str:
     return re.sub(f"(?:{WORD.pattern}){{2,}}", one_colour, body)
 
 
+def plain_text(body: str) -> str:
+    """A page whose links and cells hold their words with no element between."""
+    body = re.sub(
+        r'(<a [^>]*>)<span(?: class="std std-\w+")?>([^<]*)</span></a>',
+        r"\1\2</a>",
+        body,
+    )
+    return re.sub(
+        r"(<t[dh][^>]*>)<p>((?:(?!</?p>).)*)</p></t", r"\1\2</t", body, flags=re.S
+    )
+
+
 def add_context(app, pagename, templatename, context, doctree):
     """What the templates of the theme need to know about a page."""
     options = app.config.html_theme_options
     repository = options.get("repository_url", "").rstrip("/")
     branch = options.get("repository_branch", "main")
     colab = options.get("launch_buttons", {}).get("colab_url", "").rstrip("/")
-    body = context["body"] = plain_code(context.get("body") or "")
+    body = context["body"] = plain_text(plain_code(context.get("body") or ""))
     source = ""
     if doctree is not None:
         source = os.path.relpath(app.env.doc2path(pagename), app.srcdir)

@@ -37,8 +37,11 @@
   let before;
   function figuresOfPaper() {
     const images = [...document.querySelectorAll("article img:not(.dark-only)")];
-    for (const image of images) image.loading = "eager";
-    return Promise.allSettled(images.map((image) => image.decode()));
+    return Promise.all(images.filter((image) => !image.complete).map((image) => new Promise((done) => {
+      image.addEventListener("load", done);
+      image.addEventListener("error", done);
+      image.loading = "eager";
+    })));
   }
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;

@@ -7,7 +7,7 @@
 // surroundings are text. Roots, accents and matrices stay as KaTeX draws them.
 
 // Classes that KaTeX reckons with and its style sheet does not know.
-const INERT = new Set(["mord", "mrel", "mbin", "mopen", "mclose", "mpunct", "minner", "mop", "mtight"]);
+const INERT = new Set(["mord", "mrel", "mbin", "mopen", "mclose", "mpunct", "minner", "mop", "mtight", "text"]);
 const SIZES = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.44, 1.728, 2.074, 2.488];
 
 const has = (node, name) => node.classes?.includes(name);

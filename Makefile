@@ -11,8 +11,8 @@ run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
 alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test check outputs facts exercises grade bench gpu test-colab address \
-	clean clean-all environment grading browser
+.PHONY: help book serve pdf zip audit test check outputs facts exercises grade bench \
+	gpu test-colab address clean clean-all environment grading browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -27,6 +27,15 @@ book: environment ## build the site, and say where it is
 serve: book ## build the site and serve it on this machine (PORT=8000)
 	@echo "http://127.0.0.1:$(PORT)/  (Ctrl+C ends it; if the port is taken: PORT=8001)"
 	@$(python) -m http.server $(PORT) --bind 127.0.0.1 --directory $(site) >/dev/null
+
+pdf: book browser ## print the whole book as one PDF
+	@$(python) book/tools/pdf.py $(site)
+
+zip: book ## pack the site: unpacked, it opens from any folder
+	@$(python) book/tools/pack.py $(site)
+
+audit: book browser ## Lighthouse over every page, as on a phone (PAGES="book/intro …")
+	@$(python) book/tools/audit.py $(PAGES)
 
 test: environment grading browser ## run every test
 	@$(python) book/tools/vendor.py >/dev/null

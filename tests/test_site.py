@@ -7,7 +7,9 @@ look at what was found.
 
 import gzip
 import json
+import os
 import re
+import zipfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -20,12 +22,14 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
+from pypdf import PdfReader
 
 from book.tools import exercises as masters
+from book.tools import pack, pdf
 from utils.explorers import SAVED
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_ELEMENTS = 10_500  # of the page with most formulas; drawings are files
+MOST_ELEMENTS = 6_000  # as a page comes; drawings are files, formulas are slim
 MOST_KILOBYTES = 150  # gzipped, of a page without its own figures and explorers
 WIDE = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {
@@ -786,6 +790,45 @@ def test_theme_is_kept(browser, address):
     context.close()
 
 
+# By how much the page moved under its reader, as Lighthouse counts: part of the screen.
+SHIFT = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) sum += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+
+
+@pytest.mark.parametrize("name", [CHAPTERS[0], CHAPTERS[-1], EXERCISES[0]])
+def test_nothing_jumps_while_a_page_loads(browser, site, name):
+    context = browser.new_context(**WIDE)
+    page = context.new_page()
+    page.goto((site / f"{name}.html").as_uri())
+    assert page.evaluate(SHIFT) < 0.05
+    context.close()
+
+
+def test_figures_are_there_when_a_page_is_printed(browser, address):
+    """Also those that are far below, and light ones on a dark page."""
+    context = browser.new_context(color_scheme="dark", **WIDE)
+    page = context.new_page()
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.keyboard.press("Control+p")
+    page.wait_for_function("window.printed")
+    images = "[...document.querySelectorAll('img.light-only')]"
+    assert page.evaluate(f"{images}.every((i) => i.complete && i.naturalWidth)")
+    page.emulate_media(media="print")
+    assert (
+        not page.locator("img.dark-only, .explorer-live, summary")
+        .filter(visible=True)
+        .count()
+    )
+    assert page.locator("img.light-only").last.is_visible()
+    context.close()
+
+
 def test_by_keyboard(browser, address):
     """The skip link comes first, and the menu of the phone opens and closes."""
     context = browser.new_context(**PHONE)
@@ -923,6 +966,121 @@ def test_search_finds(browser, site):
     page.locator("#search-results a").first.click()
     page.wait_for_url("**/chapters/**")
     assert page.evaluate("CSS.highlights.get('found').size") > 0
+    assert visit.foreign == visit.errors == []
+    context.close()
+
+
+# ------------------------------------------------------------ on paper
+
+
+@pytest.fixture(scope="module")
+def printed(browser, site, tmp_path_factory):
+    """A chapter and its exercises as a book: its source, the PDF, its text."""
+    book = pdf.Book(site, [CHAPTERS[-2], EXERCISES[-2]])
+    path = tmp_path_factory.mktemp("pdf") / "book.pdf"
+    pdf.write(book, path, browser)
+    reader = PdfReader(path)
+    texts = [page.extract_text().replace("\u02bc", "’") for page in reader.pages]
+    return book, reader, texts
+
+
+def outline(reader, lines):
+    """(title, page number) of each line, from above to below."""
+    for line in lines:
+        if isinstance(line, list):
+            yield from outline(reader, line)
+        else:
+            yield line.title, reader.get_destination_page_number(line) + 1
+
+
+def test_book_is_printed(printed):
+    _, reader, texts = printed
+    assert 15 < len(reader.pages) < 45
+    root = reader.trailer["/Root"]
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert reader.metadata.title == "From the Perceptron to ResNet"
+    text = "\n".join(texts)
+    for control in ("Show the", "Hide the", "Skip to", "Copied", "Press Open in"):
+        assert control not in text
+    for words in ("Hints and solution: page", "A hint", "Why", "Figure 12.1"):
+        assert words in text
+
+
+def test_contents_of_the_printed_book_are_right(printed):
+    book, reader, pages = printed
+    lines = list(outline(reader, reader.outline))
+    assert [title for title, _ in lines] == [
+        pdf.plain(entry.words) for entry in book.entries if entry.level
+    ]
+    for title, number in lines:
+        assert letters(title) in letters(pages[number - 1])
+    listed = [int(n) for n in re.findall(r"(\d+)$", pages[1], flags=re.M)]
+    assert [number for number in listed if number > 2] == [n for _, n in lines]
+    see = re.search(r"Hints and solution: page (\d+)", "".join(pages))
+    assert "A hint" in pages[int(see[1]) - 1]
+
+
+def test_links_of_the_printed_book_stay_in_it(printed):
+    book, reader, _ = printed
+    places = reader.named_destinations
+    inside = 0
+    for page in reader.pages:
+        for note in page.get("/Annots", []):
+            note = note.get_object()
+            if action := note.get("/A"):
+                assert action["/URI"].startswith("https://"), action["/URI"]
+            else:
+                assert note["/Dest"] in places
+                inside += 1
+    assert inside > len(book.entries)
+
+
+def test_figures_of_the_printed_book_have_words(printed):
+    book, reader, _ = printed
+    images = BeautifulSoup("".join(book.bodies), "html.parser").select("img")
+    words = {" ".join(image["alt"].split()) for image in images}
+    kept = set()
+    for number in reader.xref[0] if reader.xref else []:
+        value = reader.get_object(number)
+        if isinstance(value, dict) and "/Alt" in value:
+            kept.add(" ".join(value["/Alt"].split()))
+    assert len(words) > 3
+    assert words <= kept
+
+
+# ------------------------------------------------------------ in a folder
+
+
+def test_site_opens_from_a_zip(browser, site, tmp_path):
+    """With the network off: formulas, explorers, and what the search finds."""
+    files = [tmp_path / name for name in ("one.zip", "two.zip")]
+    for file in files:
+        pack.pack(site, file)
+        os.utime(site / "index.html")
+    inside = [zipfile.ZipFile(file).infolist() for file in files]
+    assert [x.CRC for x in inside[0]] == [x.CRC for x in inside[1]]
+    assert {x.date_time for x in inside[0] + inside[1]} == {pack.EPOCH}
+    assert [x.filename for x in inside[0]] == sorted(x.filename for x in inside[0])
+    with zipfile.ZipFile(files[0]) as archive:
+        archive.extractall(tmp_path)
+    context = browser.new_context(**WIDE)
+    visit = Visit()
+    watch(context, tmp_path.as_uri(), visit)
+    context.set_offline(True)
+    page = context.new_page()
+    page.goto((tmp_path / "one/index.html").as_uri())
+    page.locator(".find input").fill("padding")
+    page.keyboard.press("Enter")
+    page.locator("#search-results a[href*='/04']").first.click()
+    page.wait_for_url("**/chapters/**")
+    page.locator(".explorer").first.scroll_into_view_if_needed()
+    page.locator(".explorer[data-state=live]").first.wait_for()
+    assert page.evaluate("document.fonts.check('12px KaTeX_Main')")
+    image = page.locator("main img.light-only:visible").last
+    image.scroll_into_view_if_needed()
+    shown = "(image) => image.complete && image.naturalWidth > 0"
+    page.wait_for_function(shown, arg=image.element_handle())
     assert visit.foreign == visit.errors == []
     context.close()
 

@@ -148,26 +148,66 @@ def describe(doctree) -> str:
     return text if len(text) <= 160 else f"{cut}…"
 
 
-# The kinds of words in code that the style sheet colours; the others need no element.
-COLOURED = set(
-    re.findall(
-        r"\.(\w+)",
-        " ".join(
-            re.findall(
-                r"\.highlight :is\(([^)]*)\)",
-                (HERE / "theme/static/book/site.css").read_text(encoding="utf-8"),
-            )
-        ),
+# The kinds of words in code that the style sheet colours → which of its colours they
+# have; the others need no element.
+COLOURS = {
+    kind: number
+    for number, kinds in enumerate(
+        re.findall(
+            r"\.highlight :is\(([^)]*)\)",
+            (HERE / "theme/static/book/site.css").read_text(encoding="utf-8"),
+        )
     )
+    for kind in re.findall(r"\.(\w+)", kinds)
+}
+BOXES = re.compile(
+    r'<div class="(highlight-\w+ notranslate)"><div class="highlight">'
+    r"<pre>(.*?)</pre></div>\s*</div>",
+    re.S,
 )
+WORD = re.compile(r'<span class="(\w{1,2})">([^<]*)</span>( *)')
+
+
+def one_colour(words: re.Match) -> str:
+    """Neighbours of the same colour, each with its spaces, as one element."""
+    found = []
+    for kind, text, space in WORD.findall(words[0]):
+        if found and COLOURS[kind] == COLOURS[found[-1][0]]:
+            last = found[-1]
+            found[-1] = last[0], last[1] + last[2] + text, space
+        else:
+            found.append((kind, text, space))
+    return "".join(
+        f'<span class="{k}">{text}</span>{space}' for k, text, space in found
+    )
+
+
+def code_box(box: re.Match) -> str:
+    """A block of code in one box instead of two. It says how many lines it has, so that
+    it takes its place before it is laid out."""
+    lines = box[2].rstrip("\n").count("\n") + 1
+    code = f'<pre style="--lines:{lines}">{box[2]}</pre>'
+    return f'<div class="{box[1]} highlight">{code}</div>'
 
 
 def plain_code(body: str) -> str:
     """A page with no more elements in its code than colours ask for."""
-    return re.sub(
-        r'<span class="(\w{1,2})">([^<]*)</span>',
-        lambda m: m[0] if m[1] in COLOURED else m[2],
+    body = body.replace("<pre><span></span>", "<pre>")
+    body = BOXES.sub(code_box, body)
+    body = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", body)
+    body = WORD.sub(lambda m: m[0] if m[1] in COLOURS else m[2] + m[3], body)
+    return re.sub(f"(?:{WORD.pattern}){{2,}}", one_colour, body)
+
+
+def plain_text(body: str) -> str:
+    """A page whose links and cells hold their words with no element between."""
+    body = re.sub(
+        r'(<a [^>]*>)<span(?: class="std std-\w+")?>([^<]*)</span></a>',
+        r"\1\2</a>",
         body,
+    )
+    return re.sub(
+        r"(<t[dh][^>]*>)<p>((?:(?!</?p>).)*)</p></t", r"\1\2</t", body, flags=re.S
     )
 
 
@@ -177,7 +217,7 @@ def add_context(app, pagename, templatename, context, doctree):
     repository = options.get("repository_url", "").rstrip("/")
     branch = options.get("repository_branch", "main")
     colab = options.get("launch_buttons", {}).get("colab_url", "").rstrip("/")
-    body = context["body"] = plain_code(context.get("body") or "")
+    body = context["body"] = plain_text(plain_code(context.get("body") or ""))
     source = ""
     if doctree is not None:
         source = os.path.relpath(app.env.doc2path(pagename), app.srcdir)

@@ -75,22 +75,8 @@ def _draw(node, display: bool) -> str:
         return f"<code>{tex.replace('&', '&amp;').replace('<', '&lt;')}</code>"
 
 
-LETTER = re.compile(
-    r'.*<span class="katex-html" aria-hidden="true"><span class="katex-base">'
-    r'<span class="katex-strut"[^>]*></span>'
-    r'(<span class="mord[^"]*"[^>]*>[^<]*</span>)</span></span></span>'
-)
-
-
-def slim(html: str) -> str:
-    """A formula of one sign as this sign: a page may have hundreds of them."""
-    sign = LETTER.fullmatch(html)
-    return f'<span class="katex">{sign[1]}</span>' if sign else html
-
-
 def visit_inline(self, node):
-    html = slim(_draw(node, display=False))
-    self.body.append(f'<span class="math">{html}</span>')
+    self.body.append(_draw(node, display=False))
     raise nodes.SkipNode
 
 

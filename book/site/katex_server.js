@@ -2,6 +2,7 @@
 //   node katex_server.js PATH/TO/katex.min.js
 //   {"tex": "a^2", "display": false}  ->  {"html": "..."} or {"error": "..."}
 const katex = require(require("node:path").resolve(process.argv[2]));
+const slim = require("./katex_slim.js");
 const lines = require("node:readline").createInterface({ input: process.stdin });
 
 // What KaTeX tolerates and LaTeX would not is an error here, except letters of other
@@ -12,9 +13,8 @@ lines.on("line", (line) => {
   const { tex, display } = JSON.parse(line);
   let answer;
   try {
-    const html = katex.renderToString(tex, { displayMode: display, strict });
-    // MathML speaks for itself; with its source beside it, searching would find TeX.
-    answer = { html: html.replace(/<annotation[^]*?<\/annotation>/g, "") };
+    const options = { displayMode: display, strict };
+    answer = { html: slim(katex.__renderToDomTree(tex, options), display) };
   } catch (error) {
     answer = { error: error.message };
   }

@@ -3,6 +3,10 @@
   "use strict";
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  // What measures waits until the page is laid out, so that it is laid out once.
+  function afterPaint(work) {
+    requestAnimationFrame(() => setTimeout(work));
+  }
   const store = {
     get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
     set: (mode) => {
@@ -28,9 +32,27 @@
   });
   dark.addEventListener("change", () => { if (!store.get()) show(system()); });
 
-  // Paper is light.
+  // Paper is light, and its figures do not wait until they are near. Whoever prints by
+  // key waits for them; from a menu, the browser does not let us.
   let before;
-  addEventListener("beforeprint", () => { before = root.dataset.theme; show("light"); });
+  function figuresOfPaper() {
+    const images = [...document.querySelectorAll("article img:not(.dark-only)")];
+    return Promise.all(images.filter((image) => !image.complete).map((image) => new Promise((done) => {
+      image.addEventListener("load", done);
+      image.addEventListener("error", done);
+      image.loading = "eager";
+    })));
+  }
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    show("light");
+    figuresOfPaper();
+  });
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.key !== "p") return;
+    event.preventDefault();
+    figuresOfPaper().then(() => window.print());
+  });
   addEventListener("afterprint", () => show(before));
 
   // The list of chapters on a narrow screen.
@@ -61,8 +83,10 @@
     if (nav.classList.contains("open") && !nav.contains(event.target) && !menu.contains(event.target)) toggle(false);
   });
   nav.querySelector("a.current")?.setAttribute("aria-current", "page");
-  const current = nav.querySelector("a.current");
-  if (current && nav.scrollHeight > nav.clientHeight) nav.scrollTop = current.offsetTop - nav.clientHeight / 2;
+  afterPaint(() => {
+    const current = nav.querySelector("a.current");
+    if (current && nav.scrollHeight > nav.clientHeight) nav.scrollTop = current.offsetTop - nav.clientHeight / 2;
+  });
 
   // "/" goes to the search field.
   addEventListener("keydown", (event) => {
@@ -119,24 +143,38 @@
     }
   }
 
-  // What scrolls sideways can be reached and scrolled by keyboard.
-  const boxes = document.querySelectorAll("article pre, .table-box, .math-box, .figure-box, .text_html");
-  function reach() {
-    for (const box of boxes) {
-      if (box.scrollWidth > box.clientWidth + 1) {
+  // What scrolls sideways can be reached and scrolled by keyboard. Observed, and not asked
+  // at once: all boxes are measured when the page is laid out anyway.
+  const reach = new ResizeObserver((entries) => {
+    const boxes = entries.map(({ target }) => target);
+    const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1);
+    boxes.forEach((box, k) => {
+      if (wide[k] === box.hasAttribute("tabindex")) return;
+      if (wide[k]) {
         box.tabIndex = 0;
         box.setAttribute("role", "region");
         box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
       } else {
         for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
       }
-    }
+    });
+  });
+  const boxes = "article pre, .table-box, .math-box, .figure-box, .text_html";
+  for (const box of document.querySelectorAll(boxes)) reach.observe(box);
+  document.addEventListener("contentvisibilityautostatechange", ({ target }) => {
+    const box = target.closest(boxes);
+    if (!box) return;
+    reach.unobserve(box);
+    reach.observe(box); // it is measured again
+    fading.unobserve(box);
+    fading.observe(box);
+  });
+
+  // Large signs of formulas that are far below: they will be printed, too.
+  if (document.querySelector(".katex-display")) {
+    const sizes = () => { for (const size of [1, 2, 3, 4]) document.fonts?.load(`1em KaTeX_Size${size}`); };
+    addEventListener("load", () => (window.requestIdleCallback ?? setTimeout)(sizes));
   }
-  reach();
-  let timer;
-  addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(reach, 200); });
-  document.fonts?.ready.then(reach);
-  document.addEventListener("toggle", reach, true);
 
   // A place that was asked for stays at the top while what stands above it grows, until
   // the reader moves.

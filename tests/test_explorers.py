@@ -19,6 +19,16 @@ def state(page):
     return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
 
 
+# Until a page that was pushed lies still.
+REST = """async () => {
+  let last = null;
+  while (last !== scrollY) {
+    last = scrollY;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}"""
+
+
 def swipe(page, start, end, steps=6):
     """A finger goes from `start` to `end`, (x, y) in the window."""
     send = page.context.new_cdp_session(page).send
@@ -29,7 +39,7 @@ def swipe(page, start, end, steps=6):
         send(touch, {"type": kind, "touchPoints": [{"x": x, "y": y}]})
         page.evaluate("() => new Promise(requestAnimationFrame)")
     send(touch, {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(100)
+    page.evaluate(REST)
 
 
 def explorer_class(name):

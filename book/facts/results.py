@@ -46,6 +46,12 @@ def transferred(name, labels):
     return numbers
 
 
+def chosen(name):
+    """Epochs of a trial of LeNet-5's recipes, and errors on held-out digits."""
+    record = records.load_record("lenet5-choice")
+    return record["variants"][name]["epochs"], *records.finals(record, name)
+
+
 def source(name):
     """Errors of the net that learnt the source, and among how many."""
     record = records.load_record(f"transfer-{name}")
@@ -120,146 +126,12 @@ FACTS = [
             )
         )(records.load_record("lenet5-augmented")),
     ),
-    computed(
-        "| tanh | {} | {} |",
-        lambda: (
-            lambda r: (r["variants"]["tanh"]["epochs"], *records.finals(r, "tanh"))
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, decay | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, decay"]["epochs"],
-                *records.finals(r, "tanh, decay"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, more decay | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, more decay"]["epochs"],
-                *records.finals(r, "tanh, more decay"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, smoothing | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, smoothing"]["epochs"],
-                *records.finals(r, "tanh, smoothing"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, decay, smoothing | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, decay, smoothing"]["epochs"],
-                *records.finals(r, "tanh, decay, smoothing"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| rearranged, mild | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["rearranged, mild"]["epochs"],
-                *records.finals(r, "rearranged, mild"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| rearranged, medium | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["rearranged, medium"]["epochs"],
-                *records.finals(r, "rearranged, medium"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, mild | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, mild"]["epochs"],
-                *records.finals(r, "tanh, mild"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| tanh, medium | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, medium"]["epochs"],
-                *records.finals(r, "tanh, medium"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| ReLU, mild | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, mild"]["epochs"],
-                *records.finals(r, "ReLU, mild"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| ReLU, medium | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, medium"]["epochs"],
-                *records.finals(r, "ReLU, medium"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| ReLU, strong | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, strong"]["epochs"],
-                *records.finals(r, "ReLU, strong"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| ReLU, mild, long | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, mild, long"]["epochs"],
-                *records.finals(r, "ReLU, mild, long"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| ReLU, dropout | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, dropout"]["epochs"],
-                *records.finals(r, "ReLU, dropout"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| deeper, mild | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["deeper, mild"]["epochs"],
-                *records.finals(r, "deeper, mild"),
-            )
-        )(records.load_record("lenet5-choice")),
-    ),
-    computed(
-        "| deeper, bent | {} | {} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["deeper, bent"]["epochs"],
-                *records.finals(r, "deeper, bent"),
-            )
-        )(records.load_record("lenet5-choice")),
+    *(
+        computed(
+            f"| {name} | {{}} | {{}} |",
+            lambda name=name: chosen(name),
+        )
+        for name in records.load_record("lenet5-choice")["variants"]
     ),
     computed(
         "| LeNet-5 with dropout | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",

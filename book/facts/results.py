@@ -46,10 +46,28 @@ def transferred(name, labels):
     return numbers
 
 
-def chosen(name):
-    """Epochs of a trial of LeNet-5's recipes, and errors on held-out digits."""
-    record = records.load_record("lenet5-choice")
-    return record["variants"][name]["epochs"], *records.finals(record, name)
+def row(name, variant, columns):
+    """Numbers of a variant's row: its settings, and what came out, seed by seed.
+
+    "mean" and "median" are those of the errors, "learnt" the training errors and
+    "right" the right answers of the first seed in per cent.
+    """
+    record = records.load_record(name)
+    settings, errors = record["variants"][variant], records.finals(record, variant)
+    accuracy = {
+        part: 100 * records.finals(record, variant, f"{part}_accuracy")[0]
+        for part in ("train", "test")
+    }
+    found = settings | {
+        "mean": np.mean(errors),
+        "median": np.median(errors),
+        "learnt": 100 - accuracy["train"],
+        "right": accuracy["test"],
+    }
+    numbers = []
+    for column in columns.split():
+        numbers += errors if column == "test_errors" else [found[column]]
+    return tuple(numbers)
 
 
 def source(name):
@@ -61,99 +79,53 @@ def source(name):
 FACTS = [
     computed(
         "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["original"]["parameters"],
-                r["variants"]["original"]["epochs"],
-                *records.finals(r, "original"),
-                np.mean(records.finals(r, "original")),
-            )
-        )(records.load_record("lenet5")),
+        lambda: row("lenet5", "original", "parameters epochs test_errors mean"),
     ),
     computed(
         "| the lecture's | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["lecture"]["parameters"],
-                r["variants"]["lecture"]["epochs"],
-                *records.finals(r, "lecture"),
-                np.mean(records.finals(r, "lecture")),
-            )
-        )(records.load_record("lenet5")),
+        lambda: row("lenet5", "lecture", "parameters epochs test_errors mean"),
     ),
     computed(
         "| the lecture's, smoothed labels | {:,} | as they are | {} | {}, "
         "{}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["lecture, smoothed"]["parameters"],
-                r["variants"]["lecture, smoothed"]["epochs"],
-                *records.finals(r, "lecture, smoothed"),
-                np.mean(records.finals(r, "lecture, smoothed")),
-            )
-        )(records.load_record("lenet5")),
+        lambda: row(
+            "lenet5", "lecture, smoothed", "parameters epochs test_errors mean"
+        ),
     ),
     computed(
         "| the original of 1998 | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["original"]["parameters"],
-                r["variants"]["original"]["epochs"],
-                *records.finals(r, "original"),
-                np.mean(records.finals(r, "original")),
-            )
-        )(records.load_record("lenet5-augmented")),
+        lambda: row(
+            "lenet5-augmented", "original", "parameters epochs test_errors mean"
+        ),
     ),
     computed(
         "| the lecture's | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["lecture"]["parameters"],
-                r["variants"]["lecture"]["epochs"],
-                *records.finals(r, "lecture"),
-                np.mean(records.finals(r, "lecture")),
-            )
-        )(records.load_record("lenet5-augmented")),
+        lambda: row(
+            "lenet5-augmented", "lecture", "parameters epochs test_errors mean"
+        ),
     ),
     computed(
         "| rearranged | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["rearranged"]["parameters"],
-                r["variants"]["rearranged"]["epochs"],
-                *records.finals(r, "rearranged"),
-                np.mean(records.finals(r, "rearranged")),
-            )
-        )(records.load_record("lenet5-augmented")),
+        lambda: row(
+            "lenet5-augmented", "rearranged", "parameters epochs test_errors mean"
+        ),
     ),
     *(
         computed(
             f"| {name} | {{}} | {{}} |",
-            lambda name=name: chosen(name),
+            lambda name=name: row("lenet5-choice", name, "epochs test_errors"),
         )
         for name in records.load_record("lenet5-choice")["variants"]
     ),
     computed(
         "| LeNet-5 with dropout | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["plain"]["parameters"],
-                r["variants"]["plain"]["epochs"],
-                *records.finals(r, "plain"),
-                np.median(records.finals(r, "plain")),
-            )
-        )(records.load_record("lenet5-best")),
+        lambda: row("lenet5-best", "plain", "parameters epochs test_errors median"),
     ),
     computed(
         "| deeper, distorted | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["distorted"]["parameters"],
-                r["variants"]["distorted"]["epochs"],
-                *records.finals(r, "distorted"),
-                np.median(records.finals(r, "distorted")),
-            )
-        )(records.load_record("lenet5-best-augmented")),
+        lambda: row(
+            "lenet5-best-augmented", "distorted", "parameters epochs test_errors median"
+        ),
     ),
     computed(
         "a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Network |",
@@ -183,117 +155,65 @@ FACTS = [
     ),
     computed(
         "| ReLU | {:,} | {:g} | {} | {:.1f} % | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU"]["parameters"],
-                r["variants"]["ReLU"]["learning_rate"],
-                r["variants"]["ReLU"]["epochs"],
-                100 - 100 * records.finals(r, "ReLU", "train_accuracy")[0],
-                *records.finals(r, "ReLU"),
-            )
-        )(records.load_record("alexnet-cifar10")),
+        lambda: row(
+            "alexnet-cifar10",
+            "ReLU",
+            "parameters learning_rate epochs learnt test_errors",
+        ),
     ),
     computed(
         "| tanh | {:,} | {:g} | {} | {:.1f} % | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh"]["parameters"],
-                r["variants"]["tanh"]["learning_rate"],
-                r["variants"]["tanh"]["epochs"],
-                100 - 100 * records.finals(r, "tanh", "train_accuracy")[0],
-                *records.finals(r, "tanh"),
-            )
-        )(records.load_record("alexnet-cifar10")),
+        lambda: row(
+            "alexnet-cifar10",
+            "tanh",
+            "parameters learning_rate epochs learnt test_errors",
+        ),
     ),
     computed(
         "| ReLU, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, 0.005"]["learning_rate"],
-                *records.finals(r, "ReLU, 0.005"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "ReLU, 0.005", "learning_rate test_errors"),
     ),
     computed(
         "| ReLU, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, 0.02"]["learning_rate"],
-                *records.finals(r, "ReLU, 0.02"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "ReLU, 0.02", "learning_rate test_errors"),
     ),
     computed(
         "| ReLU, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ReLU, 0.08"]["learning_rate"],
-                *records.finals(r, "ReLU, 0.08"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "ReLU, 0.08", "learning_rate test_errors"),
     ),
     computed(
         "| tanh, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, 0.005"]["learning_rate"],
-                *records.finals(r, "tanh, 0.005"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "tanh, 0.005", "learning_rate test_errors"),
     ),
     computed(
         "| tanh, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, 0.02"]["learning_rate"],
-                *records.finals(r, "tanh, 0.02"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "tanh, 0.02", "learning_rate test_errors"),
     ),
     computed(
         "| tanh, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["tanh, 0.08"]["learning_rate"],
-                *records.finals(r, "tanh, 0.08"),
-            )
-        )(records.load_record("alexnet-choice")),
+        lambda: row("alexnet-choice", "tanh, 0.08", "learning_rate test_errors"),
     ),
     computed(
         "| heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
-        lambda: (
-            lambda r: (
-                r["variants"]["heads"]["parameters"],
-                r["variants"]["heads"]["epochs"],
-                100 - 100 * records.finals(r, "heads", "train_accuracy")[0],
-                *records.finals(r, "heads"),
-                100 * records.finals(r, "heads", "test_accuracy")[0],
-            )
-        )(records.load_record("inception-cifar10")),
+        lambda: row(
+            "inception-cifar10", "heads", "parameters epochs learnt test_errors right"
+        ),
     ),
     computed(
         "| no heads, 5×5 | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: (
-            lambda r: (
-                r["variants"]["no heads, 5×5"]["parameters"],
-                r["variants"]["no heads, 5×5"]["epochs"],
-                100 - 100 * records.finals(r, "no heads, 5×5", "train_accuracy")[0],
-                *records.finals(r, "no heads, 5×5"),
-                100 * records.finals(r, "no heads, 5×5", "test_accuracy")[0],
-            )
-        )(records.load_record("inception-cifar10")),
+        lambda: row(
+            "inception-cifar10",
+            "no heads, 5×5",
+            "parameters epochs learnt test_errors right",
+        ),
     ),
     computed(
         "| no heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
-        lambda: (
-            lambda r: (
-                r["variants"]["no heads"]["parameters"],
-                r["variants"]["no heads"]["epochs"],
-                100 - 100 * records.finals(r, "no heads", "train_accuracy")[0],
-                *records.finals(r, "no heads"),
-                100 * records.finals(r, "no heads", "test_accuracy")[0],
-            )
-        )(records.load_record("inception-cifar10")),
+        lambda: row(
+            "inception-cifar10",
+            "no heads",
+            "parameters epochs learnt test_errors right",
+        ),
     ),
     computed(
         "the runs took {:.0f}, {:.0f} and {:.0f} minutes",
@@ -488,21 +408,15 @@ FACTS = [
     ),
     computed(
         "| A | {:,} | {}, {}, {}, {}, {} |",
-        lambda: (lambda r: (r["variants"]["A"]["parameters"], *records.finals(r, "A")))(
-            records.load_record("resnet-shortcuts")
-        ),
+        lambda: row("resnet-shortcuts", "A", "parameters test_errors"),
     ),
     computed(
         "| B | {:,} | {}, {}, {}, {}, {} |",
-        lambda: (lambda r: (r["variants"]["B"]["parameters"], *records.finals(r, "B")))(
-            records.load_record("resnet-shortcuts")
-        ),
+        lambda: row("resnet-shortcuts", "B", "parameters test_errors"),
     ),
     computed(
         "| C | {:,} | {}, {}, {}, {}, {} |",
-        lambda: (lambda r: (r["variants"]["C"]["parameters"], *records.finals(r, "C")))(
-            records.load_record("resnet-shortcuts")
-        ),
+        lambda: row("resnet-shortcuts", "C", "parameters test_errors"),
     ),
     computed(
         "on {:,} digits averaged to {}×{} pixels, with shortcuts and "
@@ -698,57 +612,27 @@ FACTS = [
     ),
     computed(
         "| LeNet-5, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5, 0.01"]["learning_rate"],
-                *records.finals(r, "LeNet-5, 0.01"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "LeNet-5, 0.01", "learning_rate test_errors"),
     ),
     computed(
         "| LeNet-5, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5, 0.03"]["learning_rate"],
-                *records.finals(r, "LeNet-5, 0.03"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "LeNet-5, 0.03", "learning_rate test_errors"),
     ),
     computed(
         "| LeNet-5, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5, 0.1"]["learning_rate"],
-                *records.finals(r, "LeNet-5, 0.1"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "LeNet-5, 0.1", "learning_rate test_errors"),
     ),
     computed(
         "| AlexNet, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["AlexNet, 0.01"]["learning_rate"],
-                *records.finals(r, "AlexNet, 0.01"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "AlexNet, 0.01", "learning_rate test_errors"),
     ),
     computed(
         "| AlexNet, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["AlexNet, 0.03"]["learning_rate"],
-                *records.finals(r, "AlexNet, 0.03"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "AlexNet, 0.03", "learning_rate test_errors"),
     ),
     computed(
         "| AlexNet, {:g} | {:,} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["AlexNet, 0.1"]["learning_rate"],
-                *records.finals(r, "AlexNet, 0.1"),
-            )
-        )(records.load_record("networks-choice")),
+        lambda: row("networks-choice", "AlexNet, 0.1", "learning_rate test_errors"),
     ),
     computed(
         "chosen on {:,} images held out from the training set, after {} epochs",

@@ -118,6 +118,7 @@ DEEPER = replace(
     autocast=torch.bfloat16,
     average=0.999,
 )
+LONG = replace(DEEPER, epochs=60, average=None)
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -143,6 +144,7 @@ EXPERIMENTS = {
             "ReLU, dropout": replace(DROPPED, epochs=20),
             "deeper, mild": replace(DEEPER, epochs=20),
             "deeper, bent": replace(DEEPER, epochs=20, augment=DISTORTIONS["bent"]),
+            "deeper, mild, 60 epochs": LONG,
         },
         seeds=(0,),
         validation=10_000,
@@ -176,7 +178,7 @@ EXPERIMENTS = {
         "LeNet-5's budget of parameters at its best on MNIST, every digit distorted "
         "anew in every epoch",
         data="mnist",
-        variants={"distorted": DEEPER},
+        variants={"distorted": DEEPER, "distorted, 60 epochs": LONG},
         seeds=(0, 1, 2, 3, 4),
     ),
 }

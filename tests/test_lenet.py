@@ -575,7 +575,8 @@ def test_the_best_recipes_keep_to_the_budget_of_lenet5():
     names = "lenet5-best", "lenet5-best-augmented"
     best = {k: v for name in names for k, v in EXPERIMENTS[name].variants.items()}
     counts = {name: count_parameters(v.model()) for name, v in best.items()}
-    assert counts == {"plain": 61_706, "distorted": 56_730}
+    assert counts.pop("plain") == 61_706
+    assert set(counts.values()) == {56_730}
     plain = best["plain"].model()
     assert (plain.c5[0].p, plain.f6[0].p) == (0.25, 0.5)
     shapes = [p.shape for p in plain.parameters()]

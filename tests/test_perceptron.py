@@ -406,7 +406,8 @@ def test_a_panel_for_each_step(rows):
     X, y = EXAMPLES["six points"]
     updates = [s for s in steps(X, y) if s.error]
     titles = [f"update {k}" for k in range(6)]
-    fig = figures.after_steps(X, y, updates, titles, rows=rows)
+    with plotting.plt.rc_context({"axes.titlelocation": "center"}):
+        fig = figures.after_steps(X, y, updates, titles, rows=rows)
     assert [ax.get_title() for ax in fig.axes] == titles
     for ax, s in zip(fig.axes, updates, strict=True):
         ring = ax.lines[-1]

@@ -25,11 +25,12 @@ from utils import plotting
 
 @pytest.fixture
 def drawing():
-    plotting.use_style()
-    fig, ax = plt.subplots(figsize=(3, 2))
-    ax.plot([0, 1], [0, 1])
-    ax.imshow([[0, 1], [1, 0]])
-    svg = plotting.to_svg(fig, 'A line, "so" & <so>.')
+    with plt.rc_context():  # the style is gone when the next test begins
+        plotting.use_style()
+        fig, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1], [0, 1])
+        ax.imshow([[0, 1], [1, 0]])
+        svg = plotting.to_svg(fig, 'A line, "so" & <so>.')
     plt.close(fig)
     return svg
 

@@ -814,7 +814,7 @@ def test_figures_are_there_when_a_page_is_printed(browser, address):
     context = browser.new_context(color_scheme="dark", **WIDE)
     page = context.new_page()
     page.goto(f"{address}{CHAPTERS[0]}.html")
-    page.evaluate("window.print = () => { window.printed = true; }")
+    page.evaluate("() => { window.print = () => { window.printed = true; }; }")
     page.keyboard.press("Control+p")
     page.wait_for_function("window.printed")
     images = "[...document.querySelectorAll('img.light-only')]"

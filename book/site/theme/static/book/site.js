@@ -37,11 +37,8 @@
   let before;
   function figuresOfPaper() {
     const images = [...document.querySelectorAll("article img:not(.dark-only)")];
-    return Promise.all(images.filter((image) => !image.complete).map((image) => new Promise((done) => {
-      image.addEventListener("load", done);
-      image.addEventListener("error", done);
-      image.loading = "eager";
-    })));
+    for (const image of images) image.loading = "eager";
+    return Promise.all(images.map((image) => image.decode().catch(() => {})));
   }
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
@@ -143,32 +140,43 @@
     }
   }
 
-  // What scrolls sideways can be reached and scrolled by keyboard. Observed, and not asked
-  // at once: all boxes are measured when the page is laid out anyway.
-  const reach = new ResizeObserver((entries) => {
-    const boxes = entries.map(({ target }) => target);
-    const wide = boxes.map((box) => box.scrollWidth > box.clientWidth + 1);
-    boxes.forEach((box, k) => {
-      if (wide[k] === box.hasAttribute("tabindex")) return;
-      if (wide[k]) {
-        box.tabIndex = 0;
-        box.setAttribute("role", "region");
-        box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
-      } else {
-        for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
-      }
-    });
+  // What scrolls sideways can be reached and scrolled by keyboard, and fades where there
+  // is more: the classes that site.css knows. Observed, and not asked at once: all boxes
+  // are measured when the page is laid out anyway.
+  function reach(box, hidden) {
+    const wide = hidden > 1;
+    if (wide === box.hasAttribute("tabindex")) return;
+    if (wide) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", box.matches("pre") ? "Code, scrolls sideways" : "Scrolls sideways");
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+    }
+  }
+  const fades = "article pre, .table-box, .math-box, .figure-box";
+  function fade(box, hidden, left) {
+    if (!box.matches(fades)) return;
+    box.classList.toggle("scrolls", hidden > 1);
+    box.classList.toggle("begun", left > 4);
+    box.classList.toggle("over", left > hidden - 4);
+  }
+  const measure = (box) => [box, box.scrollWidth - box.clientWidth, box.scrollLeft];
+  const sideways = new ResizeObserver((entries) => {
+    const seen = entries.map(({ target }) => measure(target)); // first read, then write
+    for (const box of seen) { reach(...box); fade(...box); }
   });
-  const boxes = "article pre, .table-box, .math-box, .figure-box, .text_html";
-  for (const box of document.querySelectorAll(boxes)) reach.observe(box);
+  const boxes = `${fades}, .text_html`;
+  for (const box of document.querySelectorAll(boxes)) sideways.observe(box);
   document.addEventListener("contentvisibilityautostatechange", ({ target }) => {
     const box = target.closest(boxes);
     if (!box) return;
-    reach.unobserve(box);
-    reach.observe(box); // it is measured again
-    fading.unobserve(box);
-    fading.observe(box);
+    sideways.unobserve(box);
+    sideways.observe(box); // it is measured again
   });
+  document.addEventListener("scroll", ({ target }) => {
+    if (target.classList?.contains("scrolls")) fade(...measure(target));
+  }, { capture: true, passive: true });
 
   // Large signs of formulas that are far below: they will be printed, too.
   if (document.querySelector(".katex-display")) {
@@ -195,23 +203,6 @@
     if (to && !to.matches(".menu, .skip")) requestAnimationFrame(() => hold(to.hash));
   });
   if (performance.getEntriesByType("navigation")[0]?.type === "navigate") hold(location.hash);
-
-  // What scrolls sideways fades where there is more: the classes that site.css knows.
-  function fade(box, hidden, left) {
-    box.classList.toggle("scrolls", hidden > 1);
-    box.classList.toggle("begun", left > 4);
-    box.classList.toggle("over", left > hidden - 4);
-  }
-  const measure = (box) => [box, box.scrollWidth - box.clientWidth, box.scrollLeft];
-  const fading = new ResizeObserver((entries) => {
-    const seen = entries.map(({ target }) => measure(target)); // first read, then write
-    for (const box of seen) fade(...box);
-  });
-  const sideways = "article pre, .table-box, .math-box, .figure-box";
-  for (const box of document.querySelectorAll(sideways)) fading.observe(box);
-  document.addEventListener("scroll", ({ target }) => {
-    if (target.classList?.contains("scrolls")) fade(...measure(target));
-  }, { capture: true, passive: true });
 
   // An error is reported with the section that is being read.
   const report = document.querySelector("a.report");

@@ -479,7 +479,7 @@ def registry(monkeypatch):
                 (cwd / "a.tgz").write_bytes(archive)
             return vendor.subprocess.CompletedProcess(arguments, code, "", "npm error")
 
-        monkeypatch.setattr(vendor, "_npm", npm)
+        monkeypatch.setattr(vendor, "npm", npm)
         digest = vendor.base64.b64encode(hashlib.sha512(archive or b"").digest())
         return vendor.Package("a", "1.0", f"sha512-{digest.decode()}", ("dist/",))
 

@@ -201,7 +201,7 @@ def collect(app):
             )
     if REFERENCES in found:
         for entry in app.env.get_doctree(REFERENCES).findall(nodes.paragraph):
-            anchors = re.findall(r'<a id="([^"]+)"', entry.rawsource or "") or [
+            anchors = [
                 name
                 for raw in entry.findall(nodes.raw)
                 for name in re.findall(r'<a id="([^"]+)"', raw.astext())

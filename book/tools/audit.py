@@ -24,7 +24,6 @@ sys.path.insert(0, str(ROOT))
 
 from book.tools import browser, pdf, vendor  # noqa: E402
 
-SITE = ROOT / "_build" / "html"
 VERSION, DAY = "13.5.0", "2026-11-28"  # with what it depends on, as of that day
 TRIES = 3
 LEAST = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo": 100}
@@ -46,7 +45,7 @@ def fetch() -> Path:
         part.mkdir()
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         options += [f"--before={DAY}", f"--prefix={part}"]
-        done = vendor._npm("install", f"lighthouse@{VERSION}", *options, cwd=part)
+        done = vendor.npm("install", f"lighthouse@{VERSION}", *options, cwd=part)
         if done.returncode:
             raise vendor.VendorError(
                 f"Cannot fetch lighthouse {VERSION} from the npm registry:\n"
@@ -138,8 +137,8 @@ def main() -> int:
     except (browser.BrowserError, vendor.VendorError) as error:
         print(error, file=sys.stderr)
         return 1
-    names = sys.argv[1:] or pdf.reading_order(SITE)
-    handler = functools.partial(Server, directory=str(SITE))
+    names = sys.argv[1:] or pdf.reading_order(pdf.SITE)
+    handler = functools.partial(Server, directory=str(pdf.SITE))
     failed = 0
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -30,6 +30,7 @@ from book.tools import browser, vendor  # noqa: E402
 # It wonders how Chromium counts objects, and reads them all the same.
 logging.getLogger("pypdf").setLevel(logging.ERROR)
 SITE = ROOT / "_build" / "html"
+FIRST = "index"  # the name of the start page
 NAME = "from-the-perceptron-to-resnet.pdf"
 STYLE = Path(__file__).with_name("pdf.css")
 PICTURE = ROOT / "book" / "picture.svg"
@@ -184,17 +185,9 @@ def lower(article) -> None:
         heading.name = f"h{int(heading.name[1]) + 1}"
 
 
-def start_page(site: Path) -> str:
-    """The name of the page that comes first: what index.html is, or leads to."""
-    index = parse((site / "index.html").read_text(encoding="utf-8"))
-    if onward := index.find("meta", attrs={"http-equiv": "refresh"}):
-        return onward["content"].partition("url=")[2].removesuffix(".html")
-    return "index"
-
-
 def reading_order(site: Path) -> list[str]:
     """The names of all pages, each after the one whose "next" it is."""
-    names, name = [], start_page(site)
+    names, name = [], FIRST
     while name:
         names.append(name)
         head = (site / f"{name}.html").read_text(encoding="utf-8").split("</head>")[0]
@@ -228,8 +221,7 @@ class Book:
 
     def __init__(self, site: Path, names: list[str] | None = None):
         self.site = site
-        self.first = start_page(site)
-        self.start = self.read(self.first)
+        self.start = self.read(FIRST)
         clean(self.start.article, "")
         self.title = plain(inner(self.start.article.h1))
         self.names = names or reading_order(site)
@@ -238,7 +230,7 @@ class Book:
         for name in self.names:
             if name in parts:
                 self.entries.append(Entry(0, escape(parts[name])))
-            if name != self.first:
+            if name != FIRST:
                 self.take(name)
         if self.solutions:
             self.entries.append(Entry(1, SOLUTIONS, "solutions"))
@@ -253,7 +245,7 @@ class Book:
         """The first page of each part of the book, and how the part is called."""
         found = {}
         for caption in self.start.select("#book-nav .caption"):
-            first = urljoin(f"{self.first}.html", caption.find_next("a")["href"])
+            first = urljoin(f"{FIRST}.html", caption.find_next("a")["href"])
             found[first.removesuffix(".html")] = caption.get_text().strip()
         return found
 
@@ -309,7 +301,7 @@ class Book:
         foot = self.start.select(".bottom > p")[-1].get_text().strip()
         card = self.start.find("meta", property="og:image")["content"]
         site = card.removesuffix("_static/card.png")
-        return f"""<div class="title-page" id="{place(self.first)}">
+        return f"""<div class="title-page" id="{place(FIRST)}">
 <p class="title">{escape(self.title)}</p>
 <p class="lead">{escape(lead)}</p>
 <img class="plot" src="{PICTURE.as_uri()}" alt="{PICTURE_WORDS}">

@@ -88,7 +88,7 @@ def node() -> Path:
     return home / "node.exe" if os.name == "nt" else home / "bin" / "node"
 
 
-def _npm(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+def npm(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
     home = node().parent if os.name == "nt" else node().parents[1] / "lib"
     script = home / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return subprocess.run(
@@ -157,7 +157,7 @@ def fetch(package: Package, finish=None) -> Path:
         spec = f"{package.name}@{package.version}"
         patience = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000"]
         patience += ["--fetch-retry-maxtimeout=4000", f"--cache={part / 'npm'}"]
-        done = _npm("pack", spec, "--loglevel=error", *patience, cwd=part)
+        done = npm("pack", spec, "--loglevel=error", *patience, cwd=part)
         archives = list(part.glob("*.tgz"))
         if done.returncode or len(archives) != 1:
             reason = "\n".join((done.stderr or done.stdout).strip().split("\n")[:4])

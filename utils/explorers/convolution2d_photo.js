@@ -6,7 +6,7 @@ import {
   arrows, bracketed, choice, explorer, html, number, panel, place, set, short, stepper, svg,
 } from "./common.js";
 import { grid, shade } from "./grid.js";
-import { clamp, matrix, range, sum } from "./maths.js";
+import { bytes, clamp, matrix, range, sum } from "./maths.js";
 
 const BOOK_SIDE = 142;
 const LONGEST = 320; // sides of a photograph, in pixels
@@ -15,8 +15,8 @@ const PATIENCE = 20; // seconds
 const STRONGEST_WEIGHT = 9;
 
 // { rows, columns, values } of pixels, 0 to 1, from as many bytes.
-const greyOf = (bytes, columns) => ({
-  rows: bytes.length / columns, columns, values: Float64Array.from(bytes, (byte) => byte / 255),
+const greyOf = (greys, columns) => ({
+  rows: greys.length / columns, columns, values: Float64Array.from(greys, (grey) => grey / 255),
 });
 
 function convolvePhoto({ rows, columns, values }, kernel) {
@@ -58,7 +58,7 @@ async function readPicture(file) {
 export default explorer("Your own photograph under a kernel", ({ model, root, stage, controls, say, reset }) => {
   root.classList.add("photo");
   const kernels = Object.fromEntries(model.get("kernels").map(([name, ...rest]) => [name, rest]));
-  const book = greyOf(Uint8Array.from(atob(model.get("photo")), (c) => c.charCodeAt(0)), BOOK_SIDE);
+  const book = greyOf(bytes(model.get("photo")), BOOK_SIDE);
   const state = { photo: book, name: model.get("kernel"), kernel: [], at: [0, 0] };
   let selected = [1, 1];
   let turn = 0; // of the file that is read last

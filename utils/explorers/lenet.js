@@ -5,8 +5,8 @@
 import { button, explorer, fields, html, number, redraw, svg } from "./common.js";
 import { formulas, largestTerms, LISTED, nameOf, chance, strongestMap, valueOf } from "./lenet_formula.js";
 import { disturb, drawOn, PENS, preprocess, SIDE } from "./lenet_ink.js";
-import { bytes, LAYERS, readDigit, sourcesOf, spotOf, targetsOf, unpack } from "./lenet_net.js";
-import { clamp, range, softmax } from "./maths.js";
+import { LAYERS, readDigit, sourcesOf, spotOf, targetsOf, unpack } from "./lenet_net.js";
+import { bytes, clamp, range, softmax } from "./maths.js";
 
 const STEPS = 20; // of the keyboard's pen, from edge to edge
 const MOVES = {

@@ -2,7 +2,7 @@
 // numbers each number is made. A number is a spot: { layer, map, row, column }, as in
 // torch's maps[layer][0, map, row, column]; a neuron is a map of 1 × 1.
 
-import { matrix, range } from "./maths.js";
+import { bytes, matrix, range } from "./maths.js";
 
 export const LAYERS = {
   input: { maps: 1, side: 32 },
@@ -22,10 +22,6 @@ export const layerAfter = (layer) => ORDER[ORDER.indexOf(layer) + 1];
 // The place of a spot in the list of its layer's numbers.
 export const indexOf = ({ layer, map, row, column }) => (map * LAYERS[layer].side + row) * LAYERS[layer].side + column;
 export const spotOf = (layer, map, row = 0, column = 0) => ({ layer, map, row, column });
-
-export function bytes(text) {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-}
 
 // { layer: { weight, bias, shape } } of { "layer.part": { shape, scale, data } }. The data
 // are whole numbers of two bytes, the lower first.

@@ -20,3 +20,6 @@ export function softmax(logits) {
   const all = sum(powers);
   return powers.map((p) => p / all);
 }
+
+// The bytes of a text in base64.
+export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

@@ -2,19 +2,18 @@
 // has been computed by utils/explorers/transfer.py, and is only shown here.
 
 import { arrows, choice, explorer, focusOn, html, number, redraw } from "./common.js";
-import { clamp, range, sum } from "./maths.js";
+import { bytes, clamp, range, sum } from "./maths.js";
 
 const SIDE_OF_DIGIT = 28;
 
-const decoded = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say, reset }) => {
   const known = model.get("known");
-  const pairs = decoded(known.pixels);
+  const pairs = bytes(known.pixels);
   const labels = [...known.labels].map(Number);
   const names = Object.keys(known.near);
   const near = Object.fromEntries(names.map((space) => {
-    const all = decoded(known.near[space]);
+    const all = bytes(known.near[space]);
     const wide = all.length / labels.length;
     return [space, range(labels.length).map((k) => [...all.slice(k * wide, (k + 1) * wide)])];
   }));

@@ -7,7 +7,8 @@ import torch
 
 from utils import fast_cifar
 from utils.counting import count_macs, count_parameters
-from utils.fast_cifar import AlternatingFlip, FastNet, Views, Whitening
+from utils.fast_cifar import AlternatingFlip, FastNet, Lookahead, Views, Whitening
+from utils.training import fit
 
 pytestmark = pytest.mark.usefixtures("seeded")
 
@@ -92,12 +93,48 @@ def test_views_are_averaged():
     assert Views(corner)(image).item() == 0.25 * (0 + 2) + 0.125 * (4 + 4 + 4 + 4)
 
 
-def test_biases_learn_faster_and_scales_stay():
+def test_a_net_goes_back_to_its_slow_copy():
+    """As the source has it: every fifth step, buffers too, by 0.95^5 (t / T)^3."""
+    net = torch.nn.BatchNorm1d(3)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+    expected, before = [], {}
+
+    def by_hand(*_):
+        expected.append({k: v.clone() for k, v in net.state_dict().items()})
+
+    optimizer.register_step_post_hook(by_hand)
+    images, labels = torch.randn(12, 3), torch.arange(12) % 3
+    mean = Lookahead(net, 12)
+    fit(
+        *(net, (images, labels)),
+        epochs=4,
+        batch_size=4,
+        optimizer=optimizer,
+        average=mean,
+        progress=False,
+    )
+    assert len(expected) == 12
+    slow = torch.nn.BatchNorm1d(3).state_dict()
+    for step, keep in ((5, 0.95**5 * (5 / 12) ** 3), (10, 0.95**5 * (10 / 12) ** 3)):
+        for name, value in expected[step - 1].items():
+            if value.is_floating_point():
+                slow[name] = keep * slow[name] + (1 - keep) * value
+        before[step] = {k: v.clone() for k, v in slow.items()}
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, before[10][name])
+            assert not torch.equal(value, expected[-1][name])
+    # the sixth step set out from the copy: its running mean shows it
+    seen = expected[5]["running_mean"], before[5]["running_mean"]
+    assert (seen[0] - seen[1]).abs().max() < (images.abs().max() + 1) * 0.1
+
+
+def test_shifts_learn_faster_and_scales_stay():
     net = FastNet()
     optimizer = fast_cifar.fast_sgd(net.parameters(), lr=0.1)
-    weights, biases = optimizer.param_groups
-    assert biases["lr"] == pytest.approx(6.4)
-    assert all(p.ndim == 1 for p in biases["params"])
+    weights, shifts = optimizer.param_groups
+    assert shifts["lr"] == pytest.approx(6.4)
+    assert all(p.ndim == 1 for p in shifts["params"])
     assert all(p.ndim > 1 for p in weights["params"])
     count = sum(p.numel() for g in optimizer.param_groups for p in g["params"])
     assert count == count_parameters(net, trainable_only=True)

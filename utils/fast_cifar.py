@@ -8,36 +8,35 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 
 class Whitening(nn.Module):
     """2 x 2 filters from the first batch that it is trained with, then fixed.
 
-    They are the principal axes of all patches of that batch, each divided by its
-    spread, and the same axes turned round: a rectifier behind them loses nothing.
-    (N, C, H, W) -> (N, 8 C, H - 1, W - 1).
+    They are the principal axes of all its patches, each divided by its spread, and the
+    same turned round, so that a rectifier loses nothing. (N, 3, H, W) -> (N, 24, ...).
     """
 
-    def __init__(self, channels=3, size=2):
+    def __init__(self):
         super().__init__()
-        count = 2 * channels * size**2
-        self.register_buffer("filters", torch.zeros(count, channels, size, size))
-        self.bias = nn.Parameter(torch.zeros(count))
+        self.register_buffer("filters", torch.zeros(24, 3, 2, 2))
+        self.bias = nn.Parameter(torch.zeros(24, 1, 1))
 
     @torch.no_grad()
     def learn(self, images):
-        patches = F.unfold(images, self.filters.shape[-1])  # (N, D, places)
+        patches = F.unfold(images, 2)  # (N, D, places)
         patches = patches.transpose(0, 1).flatten(1).double()  # (D, n)
         variances, axes = torch.linalg.eigh(patches.cov())  # an axis a column
         filters = (axes / (variances + 3e-5).sqrt()).T
         filters = torch.cat([filters, -filters])
-        self.bias.copy_(-filters @ patches.mean(1))
+        self.bias.copy_((-filters @ patches.mean(1)).view_as(self.bias))
         self.filters.copy_(filters.view_as(self.filters))
 
     def forward(self, images):
         if self.training and not self.filters.any():
             self.learn(images)
-        return F.conv2d(images, self.filters, self.bias)
+        return F.conv2d(images, self.filters, self.bias.flatten())
 
 
 def conv3x3(in_channels, out_channels):
@@ -47,26 +46,15 @@ def conv3x3(in_channels, out_channels):
     return conv
 
 
-def norm(channels):
-    """Batch normalisation that only shifts: its scale stays 1."""
-    bn = nn.BatchNorm2d(channels, momentum=0.4)
-    bn.weight.requires_grad_(False)
-    return bn
-
-
 class Block(nn.Sequential):
     """(N, in_channels, H, W) -> (N, channels, H // 2, W // 2)."""
 
     def __init__(self, in_channels, channels):
-        super().__init__(
-            conv3x3(in_channels, channels),
-            nn.MaxPool2d(2),
-            norm(channels),
-            nn.GELU(),
-            conv3x3(channels, channels),
-            norm(channels),
-            nn.GELU(),
-        )
+        first, last = (nn.BatchNorm2d(channels, momentum=0.4) for _ in range(2))
+        first.weight.requires_grad_(False)  # they only shift: their scale stays 1
+        last.weight.requires_grad_(False)
+        halving = conv3x3(in_channels, channels), nn.MaxPool2d(2), first, nn.GELU()
+        super().__init__(*halving, conv3x3(channels, channels), last, nn.GELU())
 
 
 class FastNet(nn.Module):
@@ -107,12 +95,27 @@ class AlternatingFlip:
         flip = (coin % 2 == 1).view(-1, 1, 1, 1)
         images = torch.where(flip, images.flip(3), images)
         (count, _, height, width), device = images.shape, images.device
-        padded = F.pad(images, [self.shift] * 4, mode="reflect").permute(0, 2, 3, 1)
-        y, x = torch.randint(2 * self.shift + 1, (2, count, 1), device=device)
-        rows = (y + torch.arange(height, device=device))[:, :, None]
-        columns = (x + torch.arange(width, device=device))[:, None, :]
-        image = torch.arange(count, device=device)[:, None, None]
-        return padded[image, rows, columns].permute(0, 3, 1, 2)  # (N, C, H, W)
+        padded = F.pad(images, [self.shift] * 4, mode="reflect")
+        places = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, y, x, H, W)
+        y, x = torch.randint(2 * self.shift + 1, (2, count), device=device)
+        return places[torch.arange(count, device=device), :, y, x]  # (N, C, H, W)
+
+
+class Lookahead(AveragedModel):
+    """A slow copy: each fifth step it moves towards the net, which goes back to it."""
+
+    def __init__(self, net, steps):
+        super().__init__(net, use_buffers=True)
+        self.steps = steps
+
+    def update_parameters(self, net):
+        self.n_averaged += 1
+        if self.n_averaged % 5 == 0:
+            keep = 0.95**5 * (int(self.n_averaged) / self.steps) ** 3
+            slow, fast = self.module.state_dict(), net.state_dict()
+            for name, value in fast.items():
+                if value.is_floating_point():
+                    value.copy_(slow[name].lerp_(value, 1 - keep))
 
 
 class Views(nn.Module):
@@ -123,19 +126,18 @@ class Views(nn.Module):
         self.net = net
 
     def forward(self, images):
-        height, width = images.shape[2:]
         padded = F.pad(images, [1] * 4, mode="reflect")
-        up, down = (padded[:, :, k : k + height, k : k + width] for k in (0, 2))
+        up, down = padded[:, :, :-2, :-2], padded[:, :, 2:, 2:]
         views = (0.25, images), (0.125, up), (0.125, down)
         return sum(w * (self.net(v) + self.net(v.flip(3))) for w, v in views)
 
 
 def fast_sgd(parameters, lr, bias_scale=64, decay=0.0013):
-    """SGD with Nesterov's momentum; biases learn `bias_scale` times as fast."""
+    """SGD with Nesterov's momentum; shifts learn `bias_scale` times as fast."""
     learnt = [p for p in parameters if p.requires_grad]
-    weights, biases = ([p for p in learnt if (p.ndim > 1) == w] for w in (True, False))
+    weights, shifts = ([p for p in learnt if (p.ndim > 1) == w] for w in (True, False))
     quick = {"lr": bias_scale * lr, "weight_decay": decay / bias_scale}
-    groups = [{"params": weights}, {"params": biases} | quick]
+    groups = [{"params": weights}, {"params": shifts} | quick]
     return torch.optim.SGD(groups, lr, 0.85, weight_decay=decay, nesterov=True)
 
 

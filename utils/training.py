@@ -112,7 +112,7 @@ def fit(
     loss=F.cross_entropy,
     augment=None,
     autocast: torch.dtype | None = None,
-    average: float | None = None,
+    average: float | AveragedModel | None = None,
     probe=None,
     device=None,
     seed: int = 0,
@@ -147,7 +147,8 @@ def fit(
             of batch normalisation too: about the mean of the last 1 / (1 - average)
             steps; fewer at the beginning, where it is at most (1 + n) / (10 + n) after
             n steps. It is what is tested, probed and, in the end, in the model. None
-            keeps no such set.
+            keeps no such set; one of `torch.optim.swa_utils`, made over the model,
+            follows its own rule.
         probe: called with the model after every epoch, returns a dict of numbers for
             the history. It must leave the model and the generators as they were.
         device: as `pick_device` takes it.
@@ -169,7 +170,7 @@ def fit(
     optimizer = _checked_optimizer(optimizer, model)
     _check_options(optimizer, schedule, autocast, probe)
     model.to(device)
-    mean = None if average is None else _moving_average(model, average)
+    mean = None if average is None else _averaged(model, average).to(device)
     judged = model if mean is None else mean.module
     x, y = _checked_data("train", train, model)
     test = None if test is None else _checked_data("test", test, model)
@@ -226,7 +227,9 @@ def fit(
     return history
 
 
-def _moving_average(model, decay) -> AveragedModel:
+def _averaged(model, decay) -> AveragedModel:
+    if isinstance(decay, AveragedModel):
+        return decay
     checked_number("average", decay, below=1)
 
     def blend(means, values, _):
@@ -289,7 +292,9 @@ def _settings(batch_size, seed, x, test, augment, autocast, average) -> dict:
         # Without the address that a function is printed with.
         "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
         "autocast": f"{autocast}",
-        "average": average,
+        "average": type(average).__name__
+        if isinstance(average, AveragedModel)
+        else average,
     }
 
 

@@ -258,7 +258,8 @@ def write_files(app, error):
     wanted = {}
     for files in app.env.book_files.values():
         wanted.update(files)
-    for old in folder.iterdir():
+    # Some files are made as their page is written: if none was, they are not known.
+    for old in folder.iterdir() if app.env.book_changed else ():
         if old.name not in wanted:
             old.unlink()
     for name, content in wanted.items():

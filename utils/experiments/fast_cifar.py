@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as F
 
 from utils.experiments.recipes import Experiment, Recipe
-from utils.fast_cifar import AlternatingFlip, FastNet, Views, fast_sgd, triangle
+from utils.fast_cifar import (
+    AlternatingFlip,
+    FastNet,
+    Lookahead,
+    Views,
+    fast_sgd,
+    triangle,
+)
 
 FAST = Recipe(
     FastNet,
@@ -19,7 +26,7 @@ FAST = Recipe(
     loss=functools.partial(F.cross_entropy, label_smoothing=0.2),
     augment=AlternatingFlip(),
     autocast=torch.bfloat16,
-    average=0.98,
+    average=Lookahead,
     views=Views,
 )
 

@@ -35,7 +35,7 @@ class Recipe:
     loss: Callable = F.cross_entropy
     augment: Callable | None = None
     autocast: torch.dtype | None = None
-    average: float | None = None  # as `utils.training.fit` takes it
+    average: float | Callable | None = None  # for `fit`, or (model, steps) -> that
     labels: int | None = None  # train on so few images, drawn by the run's seed
     images: int | None = None  # an epoch goes through the few until it saw so many
     probe: Callable | None = None  # (model, images, labels) -> numbers by name

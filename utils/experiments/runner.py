@@ -116,6 +116,9 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     optimizer = recipe.optimizer(model.parameters(), lr=recipe.learning_rate)
     steps = recipe.epochs * -(-len(train.y) // recipe.batch_size)
     schedule = (recipe.schedule or one_cycle)(optimizer, steps)
+    average = recipe.average
+    if callable(average):
+        average = average(model, steps)
     look = [torch.as_tensor(part[:PROBED], device=device) for part in train]
     history = fit(
         model,
@@ -128,7 +131,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         loss=recipe.loss,
         augment=recipe.augment,
         autocast=recipe.autocast,
-        average=recipe.average,
+        average=average,
         probe=recipe.probe and (lambda model: recipe.probe(model, *look)),
         device=device,
         seed=seed,

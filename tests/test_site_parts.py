@@ -199,6 +199,22 @@ def test_coordinates_are_rounded_and_the_rest_is_not():
 # ------------------------------------------------------------ explorers
 
 
+@pytest.mark.parametrize("changed", [True, False])
+def test_only_a_build_that_wrote_pages_removes_files(tmp_path, changed):
+    """A build with nothing new does not know what the start page drew for itself."""
+    folder = tmp_path / extension.FIGURES
+    folder.mkdir(parents=True)
+    (folder / "card.svg").touch()
+    app = types.SimpleNamespace(outdir=tmp_path, doctreedir=tmp_path, _warncount=0)
+    app.builder = types.SimpleNamespace(format="html")
+    app.env = types.SimpleNamespace(
+        book_files={"a": {"new.svg": "<svg/>"}}, book_changed=changed
+    )
+    extension.write_files(app, None)
+    left = {file.name for file in folder.iterdir()}
+    assert left == ({"new.svg"} if changed else {"new.svg", "card.svg"})
+
+
 @pytest.fixture
 def prepared(monkeypatch):
     """A function: the HTML of two outputs that show a made-up explorer's `state`."""

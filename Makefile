@@ -7,6 +7,8 @@ python := .venv/bin/python
 site := _build/html
 # Two workers share the machine: one thread each, in notebooks too.
 run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
+# First, so that in the end no worker waits for the other.
+longest := tests/test_exercises.py tests/test_site.py
 # Each notebook alone, as on Colab. The limits are for what hangs, not for what is slow.
 alone := --alone --nbval-cell-timeout 3600 --nbval-kernel-startup-timeout 600
 
@@ -39,7 +41,7 @@ audit: book browser ## Lighthouse over every page, as on a phone (PAGES="book/in
 
 test: environment grading browser ## run every test
 	@$(python) book/tools/vendor.py >/dev/null
-	@$(run_tests) --nbval $(alone) tests chapters
+	@$(run_tests) --nbval $(alone) $(longest) chapters tests
 
 check: environment ## the quick loop: style, rules, facts and the fast tests
 	@$(run_tests) -q -m "not slow" tests

@@ -84,6 +84,8 @@ def repository() -> str:
         ["init", "--quiet"],
         ["add", "--all"],
         [*who, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message=All"],
+        # Many clone it: a pack is ready to be sent.
+        ["-c", "pack.compression=0", "repack", "-adFq"],
     ):
         done = subprocess.run(
             ["git", *command], cwd=ROOT, env=clean, capture_output=True, text=True

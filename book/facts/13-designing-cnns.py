@@ -184,7 +184,7 @@ FACTS = [
         ),
     ),
     computed(
-        "biases at {:.0f} times that rate, labels smoothed by {:g}.",
+        "at {:.0f} times that rate, labels smoothed by {:g}.",
         lambda: (
             fast_optimizer().param_groups[1]["lr"] / FAST.learning_rate,
             FAST.loss.keywords["label_smoothing"],

@@ -85,7 +85,7 @@ class AlternatingFlip:
         self.shift, self.epoch = shift, 0
 
     def __repr__(self):
-        return f"AlternatingFlip(shift={self.shift})"
+        return f"{type(self).__name__}(shift={self.shift})"
 
     def set_epoch(self, epoch):
         self.epoch = epoch

@@ -158,7 +158,7 @@ EXPERIMENTS = {
                 augment=None,
             ),
         },
-        seeds=(0,),
+        seeds=(0, 1, 2),
         validation=2_000,
         first=4_000,
     ),

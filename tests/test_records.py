@@ -36,7 +36,9 @@ def test_record_tells_one_story(name):
     images = record["data"]["test"]
     for run in record["runs"]:
         curve, final = run["curve"], run["final"]
-        assert final["test_accuracy"] == pytest.approx(curve["test_accuracy"][-1])
+        # Where several views are read in the end, the curve knows nothing of them.
+        if "views" not in record["variants"][run["variant"]]:
+            assert final["test_accuracy"] == pytest.approx(curve["test_accuracy"][-1])
         assert final["train_accuracy"] == pytest.approx(
             curve["train_accuracy"][-1], abs=1e-4
         )

@@ -198,8 +198,9 @@ def link_terms(app, doctree, docname):
         for text in list(part.findall(nodes.Text)):
             inside, apart = place_of(text.parent)
             spots = []
-            for start, stop, term in finder.mentions(str(text), chapter, apart):
-                if inside and term.anchor not in seen:
+            found = finder.mentions(str(text), chapter, apart) if inside else ()
+            for start, stop, term in found:
+                if term.anchor not in seen:
                     seen.add(term.anchor)
                     spots.append((start, stop, term.anchor))
             link(text, spots, address, "term")

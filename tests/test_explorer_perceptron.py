@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from test_explorers import state
+from test_explorers import heights, state
 
 from utils import perceptron
 from utils.explorers.perceptron import PerceptronExplorer
@@ -319,6 +319,11 @@ def test_one_that_plays_goes_round_and_on_while_points_move(show):
     assert state(page)["playing"]
     press(page, PAUSE)
     assert not state(page)["playing"]
+
+
+@pytest.mark.parametrize("width", [320, 390, 760])
+def test_nothing_below_moves_while_the_film_plays(show, width):
+    assert len(set(heights(show(width), "Step"))) == 1
 
 
 def test_one_that_plays_shows_the_end_where_motion_is_not_welcome(show):

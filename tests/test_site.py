@@ -976,6 +976,21 @@ def test_nothing_jumps_after_a_jump_on_a_phone(browser, address, name):
     context.close()
 
 
+@pytest.mark.parametrize("name", [CHAPTERS[4], CHAPTERS[5]])
+def test_a_fragment_is_at_the_top_when_a_phone_has_loaded(
+    browser, address, built, name
+):
+    sections = built(name).html.select("article section > section[id]")
+    anchor = sections[len(sections) // 2]["id"]
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{name}.html#{anchor}")
+    page.wait_for_timeout(200)
+    place = "(id) => document.getElementById(id).getBoundingClientRect().top"
+    assert 40 < page.evaluate(place, anchor) < 110
+    context.close()
+
+
 def test_figures_are_there_when_a_page_is_printed(browser, address):
     """Also those that are far below, and light ones on a dark page."""
     context = browser.new_context(color_scheme="dark", **WIDE)

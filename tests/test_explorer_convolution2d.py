@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import traitlets
-from test_explorers import state
+from test_explorers import heights, state
 
 from utils.convolution1d import output_size
 from utils.convolution2d import conv2d
@@ -155,6 +155,12 @@ def test_the_kernel_slides_step_by_step(page):
     button(page, "One place on").focus()
     page.keyboard.press("Enter")
     assert check(page)["at"] == [0, 0]
+
+
+@pytest.mark.parametrize("width", [320, 390, 760])
+def test_nothing_below_moves_while_the_kernel_slides(mount_explorer, width):
+    page = mount_explorer(Convolution2dExplorer(), width)
+    assert len(set(heights(page, "▶\ufe0e", 9))) == 1
 
 
 AT = "document.querySelector('.explorer-root').explorer.state().at"

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from test_explorers import state
+from test_explorers import heights, state
 
 from utils import perceptron
 from utils.explorers.perceptron import PerceptronExplorer
@@ -13,9 +13,14 @@ from utils.explorers.perceptron import PerceptronExplorer
 @pytest.fixture
 def show(mount_explorer):
     """A function that shows the explorer with the given traits."""
-    return lambda width=760, **traits: mount_explorer(
-        PerceptronExplorer(**traits), width
-    )
+
+    def mount(width=760, motion="reduce", **traits):
+        return mount_explorer(PerceptronExplorer(**traits), width, motion)
+
+    return mount
+
+
+PLAY, PAUSE = "▶\ufe0e Play", "❚❚ Pause"
 
 
 def press(page, name):
@@ -252,6 +257,8 @@ def test_keyboard_alone(show):
     plain = page.evaluate(focus)
     for _ in range(6):
         page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").endswith("Play")
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Step"
     page.keyboard.press("Enter")
     assert state(page)["last"]["index"] == 0
@@ -266,6 +273,62 @@ def test_fits_and_can_be_touched(show, width):
         assert control.bounding_box()["height"] >= 40
     size = points(page).first.bounding_box()
     assert min(size["width"], size["height"]) >= 36
+
+
+# -------------------------------------------------------------------- the film
+
+
+STATE = "document.querySelector('.explorer-root').explorer.state()"
+
+
+def test_film_takes_the_steps_of_python_until_it_has_converged(show):
+    """In a chapter it waits for the reader, even where motion is welcome."""
+    page = show(motion="no-preference")
+    page.get_by_label("speed").select_option("fast")
+    page.wait_for_timeout(100)
+    assert (state(page)["playing"], state(page)["last"]) == (False, None)
+    press(page, PLAY)
+    page.wait_for_function(f"{STATE}.updates > 1")
+    assert page.locator(".ex-text").get_attribute("aria-live") == "off"
+    press(page, PAUSE)
+    now = state(page)
+    X, y = split(now)
+    taken = list(perceptron.steps(X, y))[: len(y) * (now["epoch"] - 1) + now["index"]]
+    assert now["weight"] == taken[-1].weight.tolist()
+    press(page, "Run a pass")
+    press(page, "Run a pass")
+    press(page, PLAY)
+    page.wait_for_function(f"{STATE}.converged && !{STATE}.playing")
+    assert page.locator(".ex-text").get_attribute("aria-live") == "polite"
+    press(page, PLAY)  # from the start
+    page.wait_for_function(f"{STATE}.epoch === 1 && {STATE}.updates === 1")
+    press(page, "Run a pass")
+    assert not state(page)["playing"]
+
+
+def test_one_that_plays_goes_round_and_on_while_points_move(show):
+    page = show(motion="no-preference", plays=True, example="AND")
+    page.get_by_label("speed").select_option("fast")
+    while not state(page)["converged"]:
+        press(page, "Run a pass")
+    press(page, PLAY)
+    page.wait_for_function(f"!{STATE}.converged && {STATE}.playing")
+    page.wait_for_function(f"{STATE}.updates > 0")
+    points(page).nth(0).focus()
+    page.keyboard.press("ArrowUp")
+    assert state(page)["playing"]
+    press(page, PAUSE)
+    assert not state(page)["playing"]
+
+
+@pytest.mark.parametrize("width", [320, 390, 760])
+def test_nothing_below_moves_while_the_film_plays(show, width):
+    assert len(set(heights(show(width), "Step"))) == 1
+
+
+def test_one_that_plays_shows_the_end_where_motion_is_not_welcome(show):
+    page = show(plays=True)
+    assert (state(page)["converged"], state(page)["playing"]) == (True, False)
 
 
 def test_leaving_cleans_up(show):

@@ -1,5 +1,6 @@
 """What every explorer promises: one self-contained module, a still, a sentence."""
 
+import functools
 import importlib
 import re
 from pathlib import Path
@@ -40,6 +41,18 @@ def swipe(page, start, end, steps=6):
         page.evaluate("() => new Promise(requestAnimationFrame)")
     send(touch, {"type": "touchEnd", "touchPoints": []})
     page.evaluate(REST)
+
+
+def heights(page, button, steps=20):
+    """How high the explorer is while a button, by its text, is pressed."""
+    return page.evaluate(
+        """([words, steps]) => Array.from({ length: steps }, () => {
+          const buttons = [...document.querySelectorAll("button")];
+          buttons.find((button) => button.textContent === words).click();
+          return document.querySelector(".explorer-root").offsetHeight;
+        })""",
+        [button, steps],
+    )
 
 
 def explorer_class(name):
@@ -173,10 +186,16 @@ def test_reset_resets_everything(mount_explorer, name):
     assert page.evaluate(SEEN) == before
 
 
+@functools.cache
+def shown(name):
+    """An explorer, and its output."""
+    explorer = explorer_class(name)()
+    return explorer, *explorer._repr_mimebundle_()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_output_has_widget_still_and_sentence(name):
-    explorer = explorer_class(name)()
-    data, metadata = explorer._repr_mimebundle_()
+    explorer, data, metadata = shown(name)
     assert data[VIEW]["model_id"] == explorer.model_id
     assert data["image/svg+xml"].startswith("<svg role=")
     assert explorer.description in data["text/plain"]
@@ -185,7 +204,8 @@ def test_output_has_widget_still_and_sentence(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_explorers_show_the_same_still(name):
-    first, second = (explorer_class(name)()._repr_mimebundle_()[0] for _ in range(2))
+    _, first, _ = shown(name)
+    second, _ = explorer_class(name)()._repr_mimebundle_()
     assert first["image/svg+xml"] == second["image/svg+xml"]
     assert first["text/plain"] == second["text/plain"]
 

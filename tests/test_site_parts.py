@@ -7,7 +7,6 @@ import json
 import math
 import re
 import subprocess
-import sys
 import tarfile
 import types
 from pathlib import Path
@@ -20,7 +19,7 @@ from sphinx.application import Sphinx
 
 from book.site import changes, extension, figures, formulas, notebooks, notes, start
 from book.tools import browser, layout, vendor
-from utils import plotting
+from utils import explorers, plotting
 
 
 @pytest.fixture
@@ -216,13 +215,16 @@ def test_only_a_build_that_wrote_pages_removes_files(tmp_path, changed):
 
 
 @pytest.fixture
-def prepared(monkeypatch):
+def prepared(monkeypatch, tmp_path):
     """A function: the HTML of two outputs that show a made-up explorer's `state`."""
-    made_up = types.ModuleType("made_up")
-    monkeypatch.setitem(sys.modules, "made_up", made_up)
+    monkeypatch.setattr(explorers, "FOLDER", tmp_path)
+    monkeypatch.setattr(
+        notebooks, "heights", lambda: {"made_up.MadeUp": [[300, 500], [400, 450]]}
+    )
 
     def prepare(esm="export default {}", css=".a{}"):
-        made_up.MadeUp = type("MadeUp", (), {"_esm": esm, "_css": css})
+        (tmp_path / "made_up.js").write_text(esm)
+        (tmp_path / "made_up.css").write_text(css)
         bundle = {
             notebooks.SAVED: {"explorer": "made_up.MadeUp", "state": {"value": 3}},
             "image/svg+xml": '<svg viewBox="0 0 2 1"><title>Still.</title></svg>',
@@ -242,6 +244,7 @@ def test_explorer_brings_still_sentence_and_state(prepared):
     assert 'aria-label="Still."' in first
     assert '<p class="explorer-sentence">A sentence.</p>' in first
     assert '"state":{"value":3}' in first
+    assert 'style="--live:calc(500px + -0.5*clamp(0px,100cqw - 300px,100px))"' in first
     assert "export default" in first
     assert "export default" not in second, "the module is on the page once"
 

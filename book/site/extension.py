@@ -231,7 +231,6 @@ def add_context(app, pagename, templatename, context, doctree):
         "description": describe(doctree) if doctree is not None else "",
         "math": 'class="katex' in body,
         "explorers": 'class="explorer"' in body,
-        "living": 'class="living"' in body,
         "notes": "glossary.html#term-" in body or "references.html#" in body,
         "page": app.builder.get_target_uri(pagename),
         "site": head.site_address(app),

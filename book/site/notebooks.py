@@ -5,17 +5,21 @@ does the copy that the reader downloads.
 """
 
 import base64
+import functools
 import hashlib
 import html
-import importlib
 import json
 import re
+from itertools import pairwise
+from pathlib import Path
 
 from book.site import figures
+from utils import explorers
 from utils.explorers import SAVED
 
 PNG = "image/png"
 SVG = "image/svg+xml"
+HEIGHTS = Path(__file__).with_name("heights.json")  # book/tools/heights.py writes it
 # The tags that a cell may have; another would do nothing, and nobody would notice.
 TAGS = {
     "hide-cell",
@@ -37,6 +41,24 @@ def embed(value) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True).replace(
         "<", "\\u003c"
     )
+
+
+@functools.cache
+def heights() -> dict[str, list]:
+    """Name of an explorer → the corners (width, height) that its height follows."""
+    return json.loads(HEIGHTS.read_text(encoding="utf-8"))
+
+
+def live_height(name: str) -> str:
+    """How high an explorer is, as CSS; "" if that has not been measured."""
+    found = heights().get(name)
+    if not found:
+        return ""
+    parts = [f"{found[0][1]}px"]
+    for (x, y), (u, v) in pairwise(found):
+        if slope := round((v - y) / (u - x), 2):
+            parts.append(f"{slope:g}*clamp(0px,100cqw - {x}px,{u - x}px)")
+    return f"calc({' + '.join(parts)})"
 
 
 class Page:
@@ -98,16 +120,17 @@ class Page:
 
     def explorer(self, saved: dict, still: str, sentence: str) -> str:
         """Still picture and sentence, and what mount.js needs to bring it alive."""
-        module, _, name = saved["explorer"].rpartition(".")
-        kind = getattr(importlib.import_module(module), name)
-        code, code_element = self.source("esm", str(kind._esm))
+        # Its files are called as its module, which is not imported: that costs seconds.
+        name = saved["explorer"].split(".")[-2]
+        code, code_element = self.source("esm", explorers.script(name))
         parts = [code_element]
         payload = {"esm": code, "state": saved["state"]}
-        if css := str(kind._css):
-            payload["css"], style_element = self.source("css", css)
-            parts.append(style_element)
+        payload["css"], style_element = self.source("css", explorers.style(name))
+        parts.append(style_element)
+        height = live_height(saved["explorer"])
+        style = f' style="--live:{height}"' * bool(height)
         return (
-            '<div class="explorer"><div class="explorer-still">'
+            f'<div class="explorer"{style}><div class="explorer-still">'
             f'{still}<p class="explorer-sentence">{html.escape(sentence)}</p></div>'
             f'<div class="explorer-live" hidden></div>{"".join(parts)}'
             f'<script type="application/json" class="explorer-model">{embed(payload)}'

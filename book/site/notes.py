@@ -1,8 +1,10 @@
 """Terms and citations open where the reader is: the notes that notes.js shows.
 
 A note is a row of the glossary or an entry of the references. All of them are written
-to one script, which a page asks for when its first note is wanted. In chapters the
-first mention of each term is a link to its row; notebooks say it in plain words.
+to one script, which a page asks for when its first note is wanted. In chapters, and in
+each task of the exercises, the first mention of a term is a link to its row; notebooks
+say it in plain words. So do exercises when they cite ("Gallant 1990"), for a notebook
+that is taken along has no references beside it.
 """
 
 import json
@@ -59,12 +61,30 @@ def rows(doctree):
                 yield from ((int(number[0]), row) for row in body.children)
 
 
+def entries(doctree):
+    """(anchors, paragraph) of each of the references."""
+    for entry in doctree.findall(nodes.paragraph):
+        anchors = [
+            name
+            for raw in entry.findall(nodes.raw)
+            for name in re.findall(r'<a id="([^"]+)"', raw.astext())
+        ]
+        if anchors:
+            yield anchors, entry
+
+
 class AnchorsOfTerms(SphinxTransform):
-    """Gives each row of the glossary an id that links can name."""
+    """Gives each row of the glossary an id that links can name, and remembers by which
+    names the references are cited."""
 
     default_priority = 869  # before AnchorsOfHtml makes the table of anchors
 
     def apply(self, **kwargs):
+        if self.env.docname == REFERENCES:
+            self.env.metadata[REFERENCES]["cited"] = {
+                next(entry.findall(nodes.strong)).astext().rstrip("."): anchors[0]
+                for anchors, entry in entries(self.document)
+            }
         if self.env.docname != GLOSSARY:
             return
         found, slugs = [], dict(getattr(self.document, "myst_slugs", {}))
@@ -144,35 +164,60 @@ def place_of(node):
     return inside and deep > 1, apart
 
 
+def link(text, spots, address: str, kind: str):
+    """Turn parts of a text, (start, stop, anchor) each, into links."""
+    pieces, end = [], 0
+    for start, stop, anchor in spots:
+        target = f"{address}#{anchor}"
+        made = nodes.reference("", text[start:stop], internal=True, refuri=target)
+        made["classes"].append(kind)
+        pieces += [nodes.Text(text[end:start]), made]
+        end = stop
+    if pieces:
+        rest = [*pieces, nodes.Text(text[end:])]
+        text.parent.replace(text, [piece for piece in rest if piece.astext()])
+
+
+def tasks(doctree):
+    """The sections right below the title of a page."""
+    for section in doctree.findall(nodes.section):
+        if section.parent.parent is doctree:
+            yield section
+
+
 def link_terms(app, doctree, docname):
-    """Make the first mention of each term in a chapter a link to its row."""
-    number = re.match(r"chapters/(\d+)-", docname)
+    """Make the first mention of each term in a chapter or a task a link to its row."""
+    number = re.match(r"(?:chapters|exercises)/(\d+)-", docname)
     terms = app.env.metadata[GLOSSARY].get("terms")
     if not (number and terms):
         return
     chapter, address = int(number[1]), app.builder.get_relative_uri(docname, GLOSSARY)
-    finder, seen = Finder(terms), set()
+    finder = Finder(terms)
+    for part in tasks(doctree) if docname.startswith("exercises/") else [doctree]:
+        seen = set()
+        for text in list(part.findall(nodes.Text)):
+            inside, apart = place_of(text.parent)
+            spots = []
+            found = finder.mentions(str(text), chapter, apart) if inside else ()
+            for start, stop, term in found:
+                if term.anchor not in seen:
+                    seen.add(term.anchor)
+                    spots.append((start, stop, term.anchor))
+            link(text, spots, address, "term")
+
+
+def link_citations(app, doctree, docname):
+    """Make what exercises cite links to the references."""
+    cited = app.env.metadata[REFERENCES].get("cited")
+    if not (cited and docname.startswith("exercises/")):
+        return
+    pattern = re.compile("|".join(map(re.escape, sorted(cited, key=len, reverse=True))))
+    address = app.builder.get_relative_uri(docname, REFERENCES)
     for text in list(doctree.findall(nodes.Text)):
-        inside, apart = place_of(text.parent)
-        if not inside:
-            continue
-        pieces, end = [], 0
-        for start, stop, term in finder.mentions(str(text), chapter, apart):
-            if term.anchor in seen:
-                continue
-            seen.add(term.anchor)
-            link = nodes.reference(
-                "",
-                text[start:stop],
-                internal=True,
-                refuri=f"{address}#{term.anchor}",
-                classes=["term"],
-            )
-            pieces += [nodes.Text(text[end:start]), link]
-            end = stop
-        if pieces:
-            rest = [*pieces, nodes.Text(text[end:])]
-            text.parent.replace(text, [piece for piece in rest if piece.astext()])
+        if place_of(text.parent)[0]:
+            found = pattern.finditer(str(text))
+            spots = [(m.start(), m.end(), cited[m[0]]) for m in found]
+            link(text, spots, address, "cited")
 
 
 # ------------------------------------------------------------ the notes
@@ -200,15 +245,9 @@ def collect(app):
                 + (f'<p><a data-to="{page}">Chapter {chapter}</a></p>' if page else "")
             )
     if REFERENCES in found:
-        for entry in app.env.get_doctree(REFERENCES).findall(nodes.paragraph):
-            anchors = [
-                name
-                for raw in entry.findall(nodes.raw)
-                for name in re.findall(r'<a id="([^"]+)"', raw.astext())
-            ]
-            if anchors:
-                text = rendered(app, [n for n in entry if not isinstance(n, nodes.raw)])
-                app.book_notes.update(dict.fromkeys(anchors, text))
+        for anchors, entry in entries(app.env.get_doctree(REFERENCES)):
+            text = rendered(app, [n for n in entry if not isinstance(n, nodes.raw)])
+            app.book_notes.update(dict.fromkeys(anchors, text))
     return ()
 
 
@@ -228,6 +267,7 @@ def write(app, error):
 def setup(app):
     app.add_transform(AnchorsOfTerms)
     app.connect("builder-inited", start)
+    app.connect("doctree-resolved", link_citations)
     app.connect("doctree-resolved", link_terms)
     app.connect("html-collect-pages", collect)
     app.connect("build-finished", write)

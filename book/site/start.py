@@ -141,12 +141,12 @@ def is_of_chapters(table) -> bool:
 
 
 def living(name: str, words: str, files: dict, to_files: str) -> str:
-    """An explorer as living.js wants it, and what to do with it.
+    """An explorer that plays by itself, and what to do with it.
 
     `name` is that of its class: "utils.explorers.perceptron.PerceptronExplorer".
     """
     module, _, kind = name.rpartition(".")
-    explorer = getattr(importlib.import_module(module), kind)()
+    explorer = getattr(importlib.import_module(module), kind)(plays=True)
     data, metadata = explorer._repr_mimebundle_()
     page = notebooks.Page({"cells": []}, to_files)
     markup = page.output(data, metadata)

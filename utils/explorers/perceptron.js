@@ -4,11 +4,14 @@
 import { bar, centred, label, line, points } from "./chart.js";
 import { arrows, button, choice, draggable, explorer, fields, html, number, plural, set, svg } from "./common.js";
 import { clamp, dot } from "./maths.js";
+import { film } from "./play.js";
 
 const LIMIT = 2.5; // the plane shows −LIMIT..LIMIT
 const GRID = 0.25;
 const MOST_POINTS = 12;
 const BARS = 14; // passes that fit into the bar chart
+const REST = 3; // steps that the film rests when it has converged, if it begins again
+const MOST_PASSES = 20; // to what is shown of a film that may not move
 
 // ------------------------------------------------------------------ arithmetic
 
@@ -402,12 +405,33 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     changed(`${example}: ${plural(state.points.length, "point")}.`);
   }
 
+  const startAgain = () => { restart(); tell("w = (0, 0), b = 0: f(x) = 0 everywhere."); };
+
+  // The film takes step after step until it has converged. One that plays by itself
+  // begins again after a rest; one that the reader has started ends there.
+  const plays = model.get("plays");
+  let rest = 0;
+  const movie = film(stage, {
+    begins: plays,
+    advance: () => {
+      if (!state.converged) {
+        rest = 0;
+        tell(step());
+      } else if (!plays || (rest += 1) >= REST) startAgain();
+      return plays || !state.converged;
+    },
+    show: (playing) => set(text, { "aria-live": playing ? "off" : "polite" }),
+  });
+
   // What is pressed most stands under the plane, and what it says comes next.
+  const press = (words, act) => button(words, () => { movie.pause(); act(); });
   const training = html(
-    "div", { class: "ex-controls" },
-    button("Step", () => tell(step())),
-    button("Run a pass", () => tell(runPass())),
-    button("Start again", () => { restart(); tell("w = (0, 0), b = 0: f(x) = 0 everywhere."); }),
+    "div", { class: "ex-controls pc-training" },
+    movie.controls[0],
+    press("Step", () => tell(step())),
+    press("Run a pass", () => tell(runPass())),
+    press("Start again", startAgain),
+    movie.controls[1],
   );
   const keys = html(
     "p", { class: "pc-key" },
@@ -438,6 +462,11 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
   );
 
   load(model.get("example"));
-  say("Press Step: the perceptron is shown one point. Drag the points, or move one with the arrow keys.");
-  root.explorer = { state: () => JSON.parse(JSON.stringify(state)) };
+  say(`${plays ? "" : "Press Play or Step: the perceptron is shown one point after the other. "}`
+    + "Drag the points, or move one with the arrow keys.");
+  if (plays && movie.calm) {
+    for (let k = 0; k < MOST_PASSES && !state.converged; k += 1) tell(runPass());
+  }
+  root.explorer = { state: () => JSON.parse(JSON.stringify({ ...state, playing: movie.playing() })) };
+  return movie.leave;
 });

@@ -15,6 +15,8 @@ class PerceptronExplorer(Explorer):
         learning_rate: 1, 0.5 or 0.25. These and the grid of quarters on which the
             points lie make all sums exact, so that a tie is a tie in every language.
         fit_intercept: whether the bias learns.
+        plays: whether it learns by itself, again and again, as on the start page, until
+            the reader pauses it. With less motion it shows the end.
     """
 
     name = "perceptron"
@@ -27,6 +29,7 @@ class PerceptronExplorer(Explorer):
     example = traitlets.Enum(list(perceptron.EXAMPLES), "six points").tag(sync=True)
     learning_rate = traitlets.Enum([1.0, 0.5, 0.25], 1.0).tag(sync=True)
     fit_intercept = traitlets.Bool(True).tag(sync=True)
+    plays = traitlets.Bool(False).tag(sync=True)
 
     @traitlets.default("examples")
     def _examples(self):

@@ -1,6 +1,6 @@
-// What goes on by itself: a film with play and pause. It rests while it is out of sight,
-// and begins by itself, once, when it first comes into sight, unless the reader asks for
-// less motion.
+// What goes on by itself: a film with play and pause. It rests while it is out of sight.
+// If it `begins` by itself, it does so when it first comes into sight, unless the reader
+// asks for less motion: then it is `calm`.
 
 import { button, choice } from "./common.js";
 
@@ -8,9 +8,10 @@ const PACES = [[1600, "slow"], [800, "normal"], [250, "fast"]]; // milliseconds 
 
 // `advance(once)` takes the next step, and returns false if the film ends there; `once`
 // says that it runs but once. `show(playing)` hears of play and pause.
-export function film(stage, { advance, show }) {
+export function film(stage, { advance, show, begins = true }) {
   let playing = false, seen = false, once = true, timer;
-  let waits = !matchMedia("(prefers-reduced-motion: reduce)").matches; // to begin by itself
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let waits = begins && !calm; // to begin by itself
   const name = (on) => (on ? "❚❚ Pause" : "▶\uFE0E Play");
   const pace = choice({ label: "speed", options: PACES, value: 800, onchange: () => schedule() });
 
@@ -42,6 +43,7 @@ export function film(stage, { advance, show }) {
   document.addEventListener("visibilitychange", schedule);
   return {
     controls: [toggle, pace],
+    calm,
     playing: () => playing,
     pause: () => turn(false),
     leave: () => {

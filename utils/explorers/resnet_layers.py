@@ -1,5 +1,7 @@
 """Every layer of ResNet-18 to ResNet-152: an explorer of chapter 10."""
 
+import functools
+
 import torch
 import traitlets
 
@@ -36,6 +38,7 @@ def build(name: str, **options) -> ResNet:
         return zoo.build(name, **options) if residual else zoo.plain34()
 
 
+@functools.cache
 def costs_by_part(name: str, size: int = 224, **options) -> dict[str, tuple[int, int]]:
     """Parameters and MACs of each part of a net: "stem", "layer1" to "layer4", "fc".
 

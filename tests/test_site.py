@@ -592,7 +592,7 @@ PLAY = """async () => {
 # words, paragraphs, items, rows, folds, figures and blocks of code that are made alike,
 # on this page or on one before: of the same elements with the same classes and roles,
 # with names where the others have them, and in the same places.
-UNBURDEN = """(seen) => {
+UNBURDEN = """async (seen) => {
   document.querySelectorAll(".katex-html, svg.plot > *").forEach((n) => n.remove());
   const said = /^(class|role|type|tabindex|lang|aria-hidden|hidden|open)$/;
   const form = (node) => {
@@ -615,6 +615,11 @@ UNBURDEN = """(seen) => {
     if (word.isConnected && alike(word)) word.replaceWith(word.textContent);
   for (const node of document.querySelectorAll(blocks))
     if (node.isConnected && alike(node)) node.remove();
+  // What comes near thereby is drawn, and measured by site.js, in the next frames.
+  const late = (box) => box.scrollWidth > box.clientWidth + 1 && box.tabIndex < 0;
+  const code = [...document.querySelectorAll("main pre")];
+  for (let k = 0; k < 100 && code.some(late); k += 1)
+    await new Promise(requestAnimationFrame);
   return seen;
 }"""
 

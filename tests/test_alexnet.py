@@ -326,8 +326,8 @@ def test_it_learns_with_plain_sgd(digits):
     model = small(dropout=0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     settings = {"batch_size": 8, "optimizer": optimizer, "progress": False}
-    history = fit(model, digits, epochs=25, **settings)
-    assert max(history.train_accuracy) > 0.8  # it goes up and down on its way
+    # It goes up and down on its way, on each kind of processor at other times.
+    assert fit(model, digits, epochs=40, **settings).train_accuracy[-1] > 0.9
 
 
 def test_mnists_pixels_are_standardised():

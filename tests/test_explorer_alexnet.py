@@ -1,7 +1,7 @@
 """The explorer of chapter 8 in a browser: its numbers are utils.counting's."""
 
 import pytest
-from test_explorers import state
+from test_explorers import STATE, state
 
 from utils.counting import ALEXNET, Window, walk
 from utils.explorers.alexnet import PRESETS, AlexNetExplorer
@@ -196,9 +196,7 @@ def test_steps_for_fingers(page):
     box = more.bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     page.mouse.down()
-    page.wait_for_function(
-        "document.querySelector('.explorer-root').explorer.state().size > 225"
-    )
+    page.wait_for_function(f"{STATE}.size > 225")
     page.mouse.up()
     now = check(page)[0]["size"]
     page.wait_for_timeout(150)

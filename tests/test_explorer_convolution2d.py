@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import traitlets
-from test_explorers import heights, state
+from test_explorers import STATE, heights, state
 
 from utils.convolution1d import output_size
 from utils.convolution2d import conv2d
@@ -163,7 +163,7 @@ def test_nothing_below_moves_while_the_kernel_slides(mount_explorer, width):
     assert len(set(heights(page, "▶\ufe0e", 9))) == 1
 
 
-AT = "document.querySelector('.explorer-root').explorer.state().at"
+AT = f"{STATE}.at"
 PLACE = f"place => String({AT}) === place"
 
 

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from test_explorers import heights, state
+from test_explorers import STATE, heights, state
 
 from utils import perceptron
 from utils.explorers.perceptron import PerceptronExplorer
@@ -276,9 +276,6 @@ def test_fits_and_can_be_touched(show, width):
 
 
 # -------------------------------------------------------------------- the film
-
-
-STATE = "document.querySelector('.explorer-root').explorer.state()"
 
 
 def test_film_takes_the_steps_of_python_until_it_has_converged(show):

@@ -15,9 +15,12 @@ FOLDER = Path(explorers.__file__).parent
 NAMES = sorted(f.stem for f in FOLDER.glob("*.py") if f.stem != "__init__")
 
 
+STATE = "document.querySelector('.explorer-root').explorer.state()"
+
+
 def state(page):
     """What the explorer that a page shows says of itself."""
-    return page.evaluate("document.querySelector('.explorer-root').explorer.state()")
+    return page.evaluate(STATE)
 
 
 # Until a page that was pushed lies still.

@@ -1063,7 +1063,10 @@ def test_living_figure_plays_and_rests(browser, address):
         else:
             page.wait_for_function(f"{state}.updates > 0")
             page.get_by_role("button", name="Pause").click()
-            assert not page.evaluate(f"{state}.playing")
+            before = page.evaluate(state)
+            assert not before["playing"]
+            page.wait_for_timeout(1200)
+            assert page.evaluate(state) == before
         context.close()
 
 

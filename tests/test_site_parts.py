@@ -195,9 +195,6 @@ def test_coordinates_are_rounded_and_the_rest_is_not():
     assert "0.015625" in figures.slim(svg)
 
 
-# ------------------------------------------------------------ explorers
-
-
 @pytest.mark.parametrize("changed", [True, False])
 def test_only_a_build_that_wrote_pages_removes_files(tmp_path, changed):
     """A build with nothing new does not know what the start page drew for itself."""
@@ -212,6 +209,9 @@ def test_only_a_build_that_wrote_pages_removes_files(tmp_path, changed):
     extension.write_files(app, None)
     left = {file.name for file in folder.iterdir()}
     assert left == ({"new.svg"} if changed else {"new.svg", "card.svg"})
+
+
+# ------------------------------------------------------------ explorers
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Whitening(nn.Module):
     def __init__(self):
         super().__init__()
         self.register_buffer("filters", torch.zeros(24, 3, 2, 2))
-        self.bias = nn.Parameter(torch.zeros(24, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(24, 1, 1))  # no shift to fast_sgd
 
     @torch.no_grad()
     def learn(self, images):

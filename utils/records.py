@@ -40,9 +40,9 @@ def load_record(name: str, folder=FOLDER) -> dict:
     try:
         text = path.read_text(encoding="utf-8")
         _validate(text, name)
-    except (ValueError, fastjsonschema.JsonSchemaException) as error:
+    except ValueError as error:
         where, message = "", str(error)
-        if isinstance(error, fastjsonschema.JsonSchemaException):
+        if isinstance(error, fastjsonschema.JsonSchemaValueException):
             where = "/".join(map(str, error.path[1:]))
             value = "it" if isinstance(error.value, dict) else repr(error.value)
             message = message.replace(error.name, value, 1)

@@ -6,7 +6,6 @@ import { bytes, clamp, range, sum } from "./maths.js";
 
 const SIDE_OF_DIGIT = 28;
 
-
 export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say, reset }) => {
   const known = model.get("known");
   const pairs = bytes(known.pixels);

@@ -6,7 +6,12 @@ import math
 import pytest
 import torch
 
-from utils.augmentation import PCAColour, RandomCropFlip, RandomDistortion
+from utils.augmentation import (
+    MeanOfViews,
+    PCAColour,
+    RandomCropFlip,
+    RandomDistortion,
+)
 from utils.training import seed_everything
 
 
@@ -161,6 +166,46 @@ def test_distortion_wants_floating_batches(images):
 
 def test_distortion_says_what_it_is():
     assert "shift=2, " in repr(RandomDistortion(shift=2))
+
+
+# ---------------------------------------------------------------- six views
+
+
+def test_views_are_turned_scaled_and_sheared_either_way():
+    def nth(k):
+        def view(images):
+            seen = []
+            MeanOfViews(lambda x: seen.append(x) or x, 20, 0.2, 0.1)(images)
+            assert len(seen) == 6
+            return seen[k]
+
+        return view
+
+    maps = [affine_maps(nth(k), count=1)[0] for k in range(6)]
+    cos, sin = math.cos(math.radians(20)), math.sin(math.radians(20))
+    expected = [[[cos, -sign * sin], [sign * sin, cos]] for sign in (1, -1)]
+    expected[1:1] = [[1 / 1.2, 0], [0, 1 / 1.2]], [[1, 0.1], [0, 1]]
+    expected += [[1 / 0.8, 0], [0, 1 / 0.8]], [[1, -0.1], [0, 1]]
+    for found, matrix in zip(maps, expected, strict=True):
+        close(found[:, :2], torch.tensor(matrix).double(), 1e-3)
+        close(found[:, 2], torch.zeros(2).double(), 1e-3)
+
+
+def test_views_are_averaged_as_answers():
+    x = blobs()
+    close(MeanOfViews(torch.nn.Identity())(x), x, 1e-5)  # six times the image itself
+    mean = MeanOfViews(lambda x: x.flatten(1).max(1).values, rotate=20)(x)
+    single = MeanOfViews(torch.nn.Identity(), rotate=20)(x).flatten(1).max(1).values
+    assert (mean > single).all()  # the mean of the maxima, not the maximum of the mean
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rotate", -1), ("scale", 1), ("scale", math.nan), ("shear", math.inf)],
+)
+def test_views_refuse(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        MeanOfViews(torch.nn.Identity(), **{name: value})
 
 
 # ------------------------------------------------------------ crops and mirrors

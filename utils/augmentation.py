@@ -8,6 +8,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from utils.checking import checked_number, checked_whole
 
@@ -64,20 +65,11 @@ class RandomDistortion:
             return limit * (2 * torch.rand(*shape, device=images.device) - 1)
 
         angle = draw(math.radians(self.rotate), count)
-        cos, sin = angle.cos(), angle.sin()
         scale = 1 + draw(self.scale, count, 2)
         shear = draw(self.shear, count)
         size = images.new_tensor([width, height])
         move = draw(2 * self.shift, count, 2) / size
-        # Rows: where, in pixels from the middle, the x and the y of an output pixel
-        # come from; then the same with each axis from -1 to 1.
-        turn = torch.stack([cos, -sin, sin, cos], 1).view(count, 2, 2)
-        lean = torch.eye(2, device=images.device).repeat(count, 1, 1)
-        lean[:, 0, 1] = shear
-        matrix = turn @ lean / scale[:, None, :]
-        matrix = matrix * (size / size[:, None]).float()
-        theta = torch.cat([matrix, move[:, :, None]], dim=2).to(images.dtype)
-        where = F.affine_grid(theta, images.shape, align_corners=False)  # (N, H, W, 2)
+        where = _where(images, angle, scale, shear, move)  # (N, H, W, 2)
         if self.elastic:
             points = (count, 2, self.grid, self.grid)
             bend = torch.randn(*points, device=images.device, dtype=images.dtype)
@@ -89,6 +81,65 @@ class RandomDistortion:
             images - self.fill, where, padding_mode="zeros", align_corners=False
         )
         return moved + self.fill
+
+
+def _where(images, angle, scale, shear, move):
+    """Where each output pixel comes from, (N, H, W, 2), as `F.grid_sample` takes it.
+
+    Args:
+        images: (N, C, H, W), for their shape, type and device.
+        angle: (N,), radians.
+        scale: (N, 2), of width and height.
+        shear: (N,).
+        move: (N, 2), in halves of width and height.
+    """
+    count, _, height, width = images.shape
+    cos, sin = angle.cos(), angle.sin()
+    size = images.new_tensor([width, height])
+    # Rows: where, in pixels from the middle, the x and the y of an output pixel
+    # come from; then the same with each axis from -1 to 1.
+    turn = torch.stack([cos, -sin, sin, cos], 1).view(count, 2, 2)
+    lean = torch.eye(2, device=images.device).repeat(count, 1, 1)
+    lean[:, 0, 1] = shear
+    matrix = turn @ lean / scale[:, None, :]
+    matrix = matrix * (size / size[:, None]).float()
+    theta = torch.cat([matrix, move[:, :, None]], dim=2).to(images.dtype)
+    return F.affine_grid(theta, images.shape, align_corners=False)
+
+
+class MeanOfViews(nn.Module):
+    """The mean answer of `net` to six views of each image, in place of one answer.
+
+    They are the image turned, scaled and sheared, one of these at a time, either way.
+    Images (N, C, H, W) whose border is 0 -> what `net` answers, averaged.
+
+    Args:
+        net: the network that answers.
+        rotate: degrees.
+        scale: 0.1 makes a view larger and one smaller by a tenth.
+        shear: 0.1 moves the top against the bottom by a tenth of the height.
+
+    Raises:
+        ValueError: an argument that is negative or not finite, or a scale of 1 or more.
+    """
+
+    def __init__(self, net, rotate=0.0, scale=0.0, shear=0.0):
+        super().__init__()
+        checked_number("rotate", rotate)
+        checked_number("scale", scale, below=1)
+        checked_number("shear", shear)
+        self.net = net
+        self.ends = math.radians(rotate), scale, shear
+
+    def forward(self, images):
+        ends = torch.tensor(self.ends, device=images.device).diag()
+        move = torch.zeros(len(images), 2, device=images.device)
+        answers = []
+        for angle, scale, shear in [*ends, *-ends]:
+            angle, shear = angle.expand(len(images)), shear.expand(len(images))
+            where = _where(images, angle, (1 + scale).expand_as(move), shear, move)
+            answers.append(self.net(F.grid_sample(images, where, align_corners=False)))
+        return torch.stack(answers).mean(0)
 
 
 class RandomCropFlip:

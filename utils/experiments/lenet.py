@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.augmentation import RandomDistortion
+from utils.augmentation import MeanOfViews, RandomDistortion
 from utils.experiments.recipes import Experiment, Recipe
 from utils.lenet import LeNet5, LeNet5Original, as_input, map_loss
 
@@ -119,6 +119,12 @@ DEEPER = replace(
     average=0.999,
 )
 LONG = replace(DEEPER, epochs=60, average=None)
+# Answers for six views of a digit, at the ends of what the mild distortions draw.
+VIEWED = replace(
+    LONG,
+    epochs=80,
+    views=functools.partial(MeanOfViews, rotate=8, scale=0.08, shear=0.08),
+)
 
 EXPERIMENTS = {
     "lenet5-choice": Experiment(
@@ -145,6 +151,7 @@ EXPERIMENTS = {
             "deeper, mild": replace(DEEPER, epochs=20),
             "deeper, bent": replace(DEEPER, epochs=20, augment=DISTORTIONS["bent"]),
             "deeper, mild, 60 epochs": LONG,
+            "deeper, mild, 80 epochs, views": VIEWED,
         },
         seeds=(0,),
         validation=10_000,
@@ -178,7 +185,11 @@ EXPERIMENTS = {
         "LeNet-5's budget of parameters at its best on MNIST, every digit distorted "
         "anew in every epoch",
         data="mnist",
-        variants={"distorted": DEEPER, "distorted, 60 epochs": LONG},
+        variants={
+            "distorted": DEEPER,
+            "distorted, 60 epochs": LONG,
+            "distorted, 80 epochs, views": VIEWED,
+        },
         seeds=(0, 1, 2, 3, 4),
     ),
 }

@@ -5,10 +5,10 @@
 All three train the same net on the same images for one epoch, in turns, so that
 whatever else the machine does falls on them alike; a ratio is the median over the
 turns. The loop by hand is the barest that trains: it checks nothing, draws no bar and
-keeps no loss. The textbook's has a DataLoader over a Dataset that makes a float of each
-image as it is asked for, and adds up loss and right answers. Everything that `fit` does
-is measured, its checks included. The residual net is trained in bfloat16 too, as the
-recorded runs do it.
+keeps no loss. The textbook's has a DataLoader over a Dataset that makes a picture of
+each image as it is asked for, and of that a tensor, and adds up loss and right answers.
+Everything that `fit` does is measured, its checks included. The residual net is trained
+in bfloat16 too, as the recorded runs do it.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -75,20 +76,30 @@ CASES = {
 
 
 class Asked(Dataset):
-    """As textbooks keep images: bytes, of which each becomes floats when it is asked.
+    """As textbooks read images: each becomes a picture when asked for, and then floats.
 
-    It does what torchvision's ToTensor and Normalize do to a picture.
+    These are the steps of torchvision's data sets with ToTensor and Normalize, written
+    out; those themselves took a tenth longer.
     """
 
     def __init__(self, x, y):
-        self.x, self.y = (255 * x).round().astype(np.uint8), y
+        pixels = (
+            (255 * x).round().astype(np.uint8).transpose(0, 2, 3, 1)
+        )  # (N, H, W, C)
+        self.x, self.y = np.ascontiguousarray(pixels), y
 
     def __len__(self):
         return len(self.y)
 
     def __getitem__(self, k):
-        image = torch.from_numpy(self.x[k]).float().div(255)
-        return (image - 0.5) / 0.5, int(self.y[k])
+        picture = Image.fromarray(self.x[k].squeeze())
+        pixels = torch.from_numpy(np.array(picture, copy=True))
+        pixels = pixels.view(*self.x.shape[1:]).permute(2, 0, 1).contiguous()
+        image = pixels.to(torch.get_default_dtype()).div(255).clone()
+        mean = torch.as_tensor([0.5] * len(image), dtype=image.dtype)
+        std = torch.as_tensor([0.5] * len(image), dtype=image.dtype)
+        assert not (std == 0).any()
+        return image.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1)), int(self.y[k])
 
 
 def by_hand(model, x, y, batch_size, device, autocast):

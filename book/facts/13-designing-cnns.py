@@ -9,7 +9,7 @@ from utils import data, fast_cifar, records
 from utils.counting import count_macs, count_parameters
 from utils.design import budget, parse, total, training_flops
 from utils.experiments.fast_cifar import FAST
-from utils.experiments.lenet import DEEPER, LONG
+from utils.experiments.lenet import DEEPER, LONG, VIEWED
 from utils.lenet import LeNet5
 from utils.resnet import CifarResNet
 
@@ -42,7 +42,8 @@ def first_and_last():
 
 
 BEFORE = "lenet5-best-augmented", "distorted"
-LAST = "lenet5-best-augmented", "distorted, 60 epochs"
+LONGER = "lenet5-best-augmented", "distorted, 60 epochs"
+LAST = "lenet5-best-augmented", "distorted, 80 epochs, views"
 
 
 def ends_of(numbers):
@@ -97,11 +98,24 @@ def fast_flops():
     return training_flops(macs, images=50_000, epochs=FAST.epochs)
 
 
+def one_look(name, variant):
+    """Errors by seed where six views are recorded, without these."""
+    record = records.load_record(name)
+    last = records.curves(record, variant, "test_accuracy")[:, -1]
+    return [round((1 - share) * record["data"]["test"]) for share in last]
+
+
+def passed(goal=94):
+    """The goal, which four seeds of five have reached."""
+    reached = [run["final"]["test_accuracy"] > goal / 100 for run in fast_runs()]
+    assert sorted(reached) == [False] + 4 * [True]
+    return goal
+
+
 def worth_of_views():
     """In points: six views against one look, in the mean."""
-    record = records.load_record("fast-cifar10")
-    one_look = records.curves(record, "fast", "test_accuracy")[:, -1]
-    return right("fast-cifar10", "fast") - 100 * one_look.mean()
+    errors = np.mean(one_look("fast-cifar10", "fast"))
+    return right("fast-cifar10", "fast") - 100 * (1 - errors / 10_000)
 
 
 FACTS = [
@@ -165,10 +179,22 @@ FACTS = [
         lambda: (held_out("deeper, mild"), held_out("rearranged, mild")),
     ),
     computed(
-        "three times the epochs left {}. A first entry trained for {} epochs",
-        lambda: (held_out("deeper, mild, 60 epochs"), DEEPER.epochs),
+        "three times the epochs left {}.", lambda: held_out("deeper, mild, 60 epochs")
     ),
-    computed("the second trains for {}, without.", lambda: LONG.epochs),
+    computed(
+        "After {} epochs, one look at each held-out digit left {} errors, the six "
+        "views {}.",
+        lambda: (
+            VIEWED.epochs,
+            *one_look("lenet5-choice", "deeper, mild, 80 epochs, views"),
+            held_out("deeper, mild, 80 epochs, views"),
+        ),
+    ),
+    computed(
+        "That makes three entries: {} epochs, with a running average of the weights "
+        "(`average` of `fit`); {} without; and {} with six views.",
+        lambda: (DEEPER.epochs, LONG.epochs, VIEWED.epochs),
+    ),
     computed("From {} to {}, with about as many parameters", first_and_last),
     computed("a network of at most {:,} parameters, as a design", lambda: 60_000),
     computed(
@@ -186,13 +212,22 @@ FACTS = [
     cited("reached 94 % in seconds on one fast GPU", "jordan2024"),
     computed("* From {} to {} errors on MNIST", first_and_last),
     computed(
-        "its five seeds lie between {} and {} errors, those of the entry before "
-        "between {} and {},",
-        lambda: (*ends(*LAST), *ends(*BEFORE)),
+        "their seeds lie between {} and {} errors, those of the {} before between {} "
+        "and {}.",
+        lambda: (*ends(*LONGER), DEEPER.epochs, *ends(*BEFORE)),
+    ),
+    computed("The {} epochs are not the gain that they seem", lambda: LONG.epochs),
+    computed(
+        "seed 3 alone, with the {}, would have reported {}.",
+        lambda: (
+            DEEPER.epochs,
+            records.finals(records.load_record(BEFORE[0]), BEFORE[1])[3],
+        ),
     ),
     computed(
-        "had run seed 3 alone, of the entry before, would have reported {}.",
-        lambda: records.finals(records.load_record(BEFORE[0]), BEFORE[1])[3],
+        "with one look the seeds lie between {} and {}, with six they all make {} or "
+        "{}:",
+        lambda: (*ends_of(one_look(*LAST)), *ends(*LAST)),
     ),
     computed("less than {} lines with its recipe", most_lines),
     computed(
@@ -215,6 +250,7 @@ FACTS = [
         "each on one core of two, in {:.0f} to {:.0f} minutes beside other work",
         lambda: ends_of(run["seconds"] / 60 for run in fast_runs()),
     ),
+    computed("Four seeds of the five lie above {} %, one below", passed),
     computed("The views are worth {:.1f} points", worth_of_views),
     computed("learnt {} times too fast, because", lambda: 64),
     computed(

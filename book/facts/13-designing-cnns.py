@@ -8,7 +8,7 @@ from book.facts import cited, computed
 from utils import data, fast_cifar, records
 from utils.counting import count_macs, count_parameters
 from utils.design import budget, parse, total, training_flops
-from utils.experiments.fast_cifar import FAST
+from utils.experiments.fast_cifar import FAST, NARROW
 from utils.experiments.lenet import DEEPER, LONG, VIEWED
 from utils.lenet import LeNet5
 from utils.resnet import CifarResNet
@@ -103,6 +103,11 @@ def one_look(name, variant):
     record = records.load_record(name)
     last = records.curves(record, variant, "test_accuracy")[:, -1]
     return [round((1 - share) * record["data"]["test"]) for share in last]
+
+
+def errors_without(trick):
+    """The mean of the seeds."""
+    return np.mean(records.finals(records.load_record("fast-tricks"), trick))
 
 
 def passed(goal=94):
@@ -253,6 +258,38 @@ FACTS = [
     computed("Four seeds of the five lie above {} %, one below", passed),
     computed("The views are worth {:.1f} points", worth_of_views),
     computed("learnt {} times too fast, because", lambda: 64),
+    computed(
+        "The training has {} steps in all",
+        lambda: NARROW.epochs * -(-20_000 // NARROW.batch_size),
+    ),
+    computed(
+        "The views save {:.0f} errors, one in ten",
+        lambda: np.mean(one_look("fast-tricks", "all")) - errors_without("all"),
+    ),
+    computed(
+        "save {:.0f} to {:.0f} each, in both seeds; that is about what chance moves "
+        "(the square root of {:.0f} is {:.0f})",
+        lambda: (
+            *ends_of(
+                errors_without(trick) - errors_without("all")
+                for trick in ("no lookahead", "no smoothing", "one rate")
+            ),
+            errors_without("all"),
+            np.sqrt(errors_without("all")),
+        ),
+    ),
+    computed(
+        "which should have helped, cost {:.0f}:",
+        lambda: errors_without("all") - errors_without("flips by coins"),
+    ),
+    computed(
+        "on a smaller stage: {}, {} and {} maps, {:,} photographs to learn from, {:,} "
+        "others held out",
+        lambda: (
+            *(block[0].out_channels for block in NARROW.model().blocks),
+            *(records.load_record("fast-tricks")["data"][p] for p in ("train", "test")),
+        ),
+    ),
     computed(
         "On CIFAR-10, {:.0f} % for {:.2f} PFLOPs",
         lambda: (right("fast-cifar10", "fast"), fast_flops() / 1e15),

@@ -6,6 +6,7 @@ import numpy as np
 
 from book.facts import cited, computed
 from utils import counting, design, dissection, experiments, records, resnet
+from utils.experiments.fast_cifar import NARROW
 from utils.fast_cifar import FastNet
 
 # How a table writes a column; "errors" has a number for each seed.
@@ -105,6 +106,10 @@ def seeds(name):
 def maps(net):
     stages = net.layer1, net.layer2, net.layer3
     return tuple(stage[0].conv1.out_channels for stage in stages)
+
+
+def widths(net):
+    return tuple(block[0].out_channels for block in net.blocks)
 
 
 def raced(name):
@@ -393,6 +398,23 @@ FACTS = [
     ),
     line(
         "fast-cifar10", "fast", "six | {parameters} | {epochs} | {errors} | {percent} %"
+    ),
+    computed(
+        "a narrower network of {}, {} and {} maps learns from {:,} of the photographs",
+        lambda: (*widths(NARROW.model()), images("fast-tricks", "train")),
+    ),
+    computed(
+        "errors among {:,} held-out training photographs, from six views but for the "
+        "last row. A run took {:.0f} to {:.0f} minutes,",
+        lambda: (images("fast-tricks", "test"), *minutes("fast-tricks")),
+    ),
+    *lines("fast-tricks", "NAME | {parameters} | {errors} | {right} %"),
+    computed(
+        "| all, one look | {:,} | {:,}, {:,} | {:.1f} % |",
+        lambda: (
+            setting("fast-tricks", "all", "parameters"),
+            *one_look("fast-tricks", "all"),
+        ),
     ),
     # Transfer
     computed(

@@ -137,8 +137,10 @@ class MeanOfViews(nn.Module):
         answers = []
         for angle, scale, shear in [*ends, *-ends]:
             angle, shear = angle.expand(len(images)), shear.expand(len(images))
-            where = _where(images, angle, (1 + scale).expand_as(move), shear, move)
-            answers.append(self.net(F.grid_sample(images, where, align_corners=False)))
+            size = (1 + scale).expand_as(move)
+            where = _where(images, angle, size, shear, move)
+            view = F.grid_sample(images, where, align_corners=False)
+            answers.append(self.net(view))
         return torch.stack(answers).mean(0)
 
 

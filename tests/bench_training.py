@@ -83,10 +83,8 @@ class Asked(Dataset):
     """
 
     def __init__(self, x, y):
-        pixels = (
-            (255 * x).round().astype(np.uint8).transpose(0, 2, 3, 1)
-        )  # (N, H, W, C)
-        self.x, self.y = np.ascontiguousarray(pixels), y
+        pixels = (255 * x).round().astype(np.uint8)
+        self.x, self.y = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)), y  # NHWC
 
     def __len__(self):
         return len(self.y)
@@ -161,6 +159,8 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--device", default=None)
     options = parser.parse_args()
+    if options.repeats < 2:
+        parser.error(f"--repeats {options.repeats}: quartiles need 2 or more")
     device = pick_device(options.device)
     print(
         f"{processor(device)}, {os.cpu_count()} CPUs, "

@@ -143,6 +143,7 @@ def test_a_good_record_is_read(tmp_path):
     record = records.load_record("demo", store(tmp_path, demo()))
     assert [run["seed"] for run in records.runs(record, "a")] == [0, 1]
     assert records.finals(record, "a") == [1, 1]
+    assert records.one_look(record, "a") == [1, 1]
     assert records.curves(record, "a", "loss").shape == (2, 2)
     with pytest.raises(RecordError, match="no runs of variant 'b': a"):
         records.runs(record, "b")

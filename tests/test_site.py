@@ -1049,6 +1049,22 @@ def test_what_is_cut_says_so(browser, address):
     context.close()
 
 
+def test_wide_code_stays_in_reach_of_the_keyboard_when_it_is_far(browser, address):
+    """Far from the window it is not laid out: then it is as wide as its box."""
+    context = browser.new_context(**WIDE)
+    page = context.new_page()
+    page.goto(f"{address}/chapters/13-designing-cnns.html")
+    handle = page.locator("pre[style]").last.element_handle()
+    handle.evaluate("box => box.append('x'.repeat(300))")
+    handle.scroll_into_view_if_needed()
+    page.wait_for_function("box => box.tabIndex === 0", arg=handle)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function("box => box.scrollWidth === box.clientWidth", arg=handle)
+    page.wait_for_timeout(200)
+    assert handle.evaluate("box => box.tabIndex") == 0
+    context.close()
+
+
 def test_living_figure_plays_and_rests(browser, address):
     """It learns by itself until it is paused; with less motion it shows the end."""
     for motion in ("no-preference", "reduce"):

@@ -89,6 +89,12 @@ def curves(record: dict, variant: str, key: str) -> np.ndarray:
     return np.array([run["curve"][key] for run in runs(record, variant)])
 
 
+def one_look(record: dict, variant: str) -> list:
+    """Errors of each seed in one look at each image, where the recipe has views."""
+    right = curves(record, variant, "test_accuracy")[:, -1]
+    return [round((1 - share) * record["data"]["test"]) for share in right]
+
+
 def finals(record: dict, variant: str, key: str = "test_errors") -> list:
     """The final figure of each seed, such as the number of test errors."""
     return [run["final"][key] for run in runs(record, variant)]

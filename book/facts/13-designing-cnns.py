@@ -67,6 +67,11 @@ def fast_optimizer():
     return FAST.optimizer(FAST.model().parameters(), lr=FAST.learning_rate)
 
 
+def haste_of_shifts():
+    """The rate of batch normalisation's shifts, over that of the weights."""
+    return fast_optimizer().param_groups[1]["lr"] / FAST.learning_rate
+
+
 def worked_example():
     """C32 on 16 maps of 14 x 14, as section 13.2 counts it."""
     row = budget("C32", (16, 14, 14))[0]
@@ -84,25 +89,22 @@ def rounded_spread(errors):
     return tuple(int(5 * round((errors + sign * spread) / 5)) for sign in (-1, 1))
 
 
-def resnet_flops():
-    macs = count_macs(CifarResNet(20), (3, 32, 32))
-    return training_flops(macs, images=50_000, epochs=20)
+def petaflops(net, epochs):
+    """Of a training on all of CIFAR-10."""
+    macs = count_macs(net, (3, 32, 32))
+    return training_flops(macs, images=50_000, epochs=epochs) / 1e15
 
 
 def fast_runs():
     return records.runs(records.load_record("fast-cifar10"), "fast")
 
 
-def fast_flops():
-    macs = count_macs(FAST.model(), (3, 32, 32))
-    return training_flops(macs, images=50_000, epochs=FAST.epochs)
-
-
 def one_look(name, variant):
-    """Errors by seed where six views are recorded, without these."""
-    record = records.load_record(name)
-    last = records.curves(record, variant, "test_accuracy")[:, -1]
-    return [round((1 - share) * record["data"]["test"]) for share in last]
+    return records.one_look(records.load_record(name), variant)
+
+
+def trick_images(part):
+    return records.load_record("fast-tricks")["data"][part]
 
 
 def errors_without(trick):
@@ -211,7 +213,7 @@ FACTS = [
         lambda: (
             right("networks-cifar10", "ResNet-20"),
             records.load_record("networks-cifar10")["variants"]["ResNet-20"]["epochs"],
-            resnet_flops() / 1e15,
+            petaflops(CifarResNet(20), epochs=20),
         ),
     ),
     cited("reached 94 % in seconds on one fast GPU", "jordan2024"),
@@ -246,7 +248,7 @@ FACTS = [
     computed(
         "at {:.0f} times that rate, labels smoothed by {:g}.",
         lambda: (
-            fast_optimizer().param_groups[1]["lr"] / FAST.learning_rate,
+            haste_of_shifts(),
             FAST.loss.keywords["label_smoothing"],
         ),
     ),
@@ -257,10 +259,10 @@ FACTS = [
     ),
     computed("Four seeds of the five lie above {} %, one below", passed),
     computed("The views are worth {:.1f} points", worth_of_views),
-    computed("learnt {} times too fast, because", lambda: 64),
+    computed("learnt {:.0f} times too fast, because", haste_of_shifts),
     computed(
         "The training has {} steps in all",
-        lambda: NARROW.epochs * -(-20_000 // NARROW.batch_size),
+        lambda: NARROW.epochs * -(-trick_images("train") // NARROW.batch_size),
     ),
     computed(
         "The views save {:.0f} errors, one in ten",
@@ -287,11 +289,11 @@ FACTS = [
         "others held out",
         lambda: (
             *(block[0].out_channels for block in NARROW.model().blocks),
-            *(records.load_record("fast-tricks")["data"][p] for p in ("train", "test")),
+            *map(trick_images, ("train", "test")),
         ),
     ),
     computed(
         "On CIFAR-10, {:.0f} % for {:.2f} PFLOPs",
-        lambda: (right("fast-cifar10", "fast"), fast_flops() / 1e15),
+        lambda: (right("fast-cifar10", "fast"), petaflops(FAST.model(), FAST.epochs)),
     ),
 ]

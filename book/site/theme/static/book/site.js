@@ -168,9 +168,9 @@
   });
   const boxes = `${fades}, .text_html`;
   for (const box of document.querySelectorAll(boxes)) sideways.observe(box);
-  document.addEventListener("contentvisibilityautostatechange", ({ target }) => {
+  document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
     const box = target.closest(boxes);
-    if (!box) return;
+    if (!box || skipped) return; // far away, it has no width of its own, and keeps what it is
     sideways.unobserve(box);
     sideways.observe(box); // it is measured again
   });

@@ -61,6 +61,81 @@ def test_adam_step_equals_torch_step_by_step(weight_decay):
         close(ours, theirs)
 
 
+@pytest.mark.parametrize("shape", [(5, 8), (8, 5), (1, 3)])
+def test_orthogonalize_levels_the_singular_values(shape):
+    u, _, v = torch.linalg.svd(normal(*shape), full_matrices=False)
+    values = torch.linspace(0.01, 1, min(shape)).double()
+    turned = optimizers.orthogonalize(7 * u @ values.diag() @ v)
+    level = (u.T @ turned @ v.T).diagonal()
+    close(u @ level.diag() @ v, turned)  # the same singular vectors
+    assert 0.68 < level.min() <= level.max() < 1.21
+    assert (optimizers.orthogonalize(torch.zeros(shape)) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (8, 5)])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+def test_muon_step_is_torchs_but_for_its_rounding(shape, weight_decay):
+    """Torch orthogonalises in bfloat16, to a few hundredths."""
+    ours, theirs = (normal(*shape).float().requires_grad_() for _ in range(2))
+    optimizer = torch.optim.Muon([theirs], lr=0.1, weight_decay=weight_decay)
+    velocities = [torch.zeros_like(ours)]
+    for seed in range(10):
+        ours.grad, theirs.grad = (normal(*shape, seed=seed).float() for _ in range(2))
+        before = theirs.detach().clone()
+        optimizers.muon_step([ours], velocities, 0.1, weight_decay=weight_decay)
+        optimizer.step()
+        length = (theirs - before).norm()
+        assert (ours - theirs).norm() < 0.1 * length
+        ours.data.copy_(theirs)
+
+
+def test_muon_step_takes_a_kernel_as_a_matrix():
+    kernel = normal(6, 2, 3, 3).requires_grad_()
+    matrix = kernel.detach().flatten(1).requires_grad_()
+    for w in (kernel, matrix):
+        w.grad = normal(6, 2, 3, 3, seed=1).view_as(w)
+        optimizers.muon_step([w], [torch.zeros_like(w)], 0.1)
+    close(kernel.flatten(1), matrix)
+
+
+def test_muon_turns_kernels_and_leaves_the_rest_to_sgd():
+    torch.manual_seed(0)
+    ours, theirs = (nn.Sequential(nn.Conv2d(2, 6, 3), nn.Flatten()) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    (kernel, bias), other = ours.parameters(), theirs[0].bias
+    optimizer = optimizers.Muon(ours.parameters(), lr=0.05, other_lr=0.3)
+    sgd = torch.optim.SGD([other], lr=0.3, momentum=0.9, weight_decay=5e-4)
+    for seed in range(4):
+        kernel.grad = normal(6, 2, 3, 3, seed=seed).float()
+        bias.grad, other.grad = (normal(6, seed=seed).float() for _ in range(2))
+        before = kernel.detach().clone()
+        optimizer.step()
+        sgd.step()
+        torch.testing.assert_close(bias, other)
+        now = kernel.detach()
+        turn = F.cosine_similarity(now.flatten(), before.flatten(), dim=0).acos()
+        assert 0.03 < turn < 0.07
+        assert now.norm() == pytest.approx(6**0.5, rel=0.01)
+
+
+def test_muon_goes_on_from_its_state():
+    """Stopped after two steps and taken up again, it makes the same third."""
+
+    def three_steps(stop):
+        kernel = normal(6, 2, 3, 3).requires_grad_()
+        optimizer = optimizers.Muon([kernel], lr=0.05)
+        for seed in range(3):
+            if stop and seed == 2:
+                state = optimizer.state_dict()
+                optimizer = optimizers.Muon([kernel], lr=0.05)
+                optimizer.load_state_dict(state)
+            kernel.grad = normal(6, 2, 3, 3, seed=seed)
+            optimizer.step()
+        return kernel
+
+    assert torch.equal(three_steps(stop=False), three_steps(stop=True))
+
+
 @pytest.mark.parametrize("longest", [0.5, 3.0, 1e9])
 def test_clip_gradients_is_torchs(longest):
     ours, theirs = ([normal(4, 5), normal(3)] for _ in range(2))

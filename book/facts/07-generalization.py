@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from book.facts import cited, computed
-from utils import generalization, normalization
+from utils import generalization, normalization, optimizers
 
 
 def smoothed():
@@ -30,6 +30,22 @@ def hand_gradient():
     grad = torch.tensor([1.0, 0, 0, 0]).view(1, 1, 2, 2).double()
     grad_x, grad_weight, _ = normalization.batch_norm_backward(grad, cache)
     return (grad_x * 5**0.5).flatten().tolist(), grad_weight.item()
+
+
+def slanted():
+    """The gradient of section 7.5: 3 along (1, 1), 0.03 along (1, -1)."""
+    along, across = np.array([[1, 1], [1, -1]]) / 2**0.5
+    return (3 * np.outer(along, along) + 0.03 * np.outer(across, across)).round(9)
+
+
+def levelled():
+    """The least and the most that Muon makes of singular values from 0.002 to 1."""
+    values = torch.logspace(math.log10(0.002), 0, 1000).double()
+    made = [
+        optimizers.orthogonalize(torch.tensor([s, (1 - s**2) ** 0.5]).diag())[0, 0]
+        for s in values
+    ]
+    return min(made).item(), max(made).item()
 
 
 def at_chance():
@@ -67,6 +83,16 @@ FACTS = [
         "kingma2015",
     ),
     computed("whether its gradient is $3$ or ${}$", lambda: 0.003),
+    computed(
+        r"be $3$ along $(1, 1)$ and ${}$ along $(1, -1)$, $$G = \begin{{pmatrix}} "
+        r"{} & {} \\ {} & {} \end{{pmatrix}}.$$",
+        lambda: (0.03, *slanted().flatten()),
+    ),
+    cited(r"into $3.4445\,s - 4.7750\,s^3 + 2.0315\,s^5$", "jordan2024b"),
+    computed(
+        "after five all those from {} to 1 are about {:.1f} to {:.1f}.",
+        lambda: (0.002, *levelled()),
+    ),
     computed(
         r"$\hat x\,\overline{{g \hat x}} = ({:.0f}, {:.0f}, {:.0f}, {:.0f})/{}$",
         lambda: (*(20 * hand_backward()[1]), 20),

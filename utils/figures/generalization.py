@@ -74,6 +74,22 @@ def valley_paths(paths, curvature):
     return fig
 
 
+def step_spectra(spectra):
+    """The singular values of a step of one layer, by optimiser.
+
+    Args:
+        spectra: name -> singular values, largest first, in parts of the largest.
+    """
+    fig, ax = plt.subplots(figsize=(6.4, 2.4))
+    for k, (name, values) in enumerate(spectra.items()):
+        ranks = range(1, len(values) + 1)
+        ax.semilogy(ranks, values, marker=plotting.MARKERS[k], ms=4, lw=1, label=name)
+    ax.set(xlabel="singular value", ylabel="in parts of the first")
+    ax.xaxis.set_major_locator(plt.MaxNLocator(integer=True))
+    ax.legend()
+    return fig
+
+
 def schedules(factors):
     """The factor on the learning rate, step by step.
 

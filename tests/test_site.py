@@ -1288,8 +1288,8 @@ def test_site_opens_from_a_zip(browser, site, tmp_path):
     page.locator(".explorer[data-state=live]").first.wait_for()
     assert page.evaluate("document.fonts.check('12px KaTeX_Main')")
     image = page.locator("main img.light-only:visible").last
-    image.scroll_into_view_if_needed()
-    shown = "(image) => image.complete && image.naturalWidth > 0"
+    # What stands above it may still grow, and push it away before it is fetched.
+    shown = "(image) => (image.scrollIntoView(), image.naturalWidth > 0)"
     page.wait_for_function(shown, arg=image.element_handle())
     assert visit.foreign == visit.errors == []
     context.close()

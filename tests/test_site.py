@@ -1289,8 +1289,10 @@ def test_site_opens_from_a_zip(browser, site, tmp_path):
     assert page.evaluate("document.fonts.check('12px KaTeX_Main')")
     image = page.locator("main img.light-only:visible").last
     # What stands above it may still grow, and push it away before it is fetched.
-    shown = "(image) => (image.scrollIntoView(), image.naturalWidth > 0)"
-    page.wait_for_function(shown, arg=image.element_handle())
+    shown = "image.complete && image.naturalWidth > 0"
+    page.wait_for_function(
+        f"(image) => (image.scrollIntoView(), {shown})", arg=image.element_handle()
+    )
     assert visit.foreign == visit.errors == []
     context.close()
 

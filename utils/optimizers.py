@@ -122,7 +122,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__([kernels, others], both)
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self):
         """Change the parameters by their gradients, in place."""
         for group, update in zip(self.param_groups, (muon_step, sgd_step), strict=True):
             params = [p for p in group["params"] if p.grad is not None]

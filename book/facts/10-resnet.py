@@ -32,10 +32,10 @@ def growth_in_the_first_stage() -> float:
     return np.mean(ratios) ** (1 / 12)
 
 
-def training_errors(variant):
+def errors_of(variant, part="train"):
     """Of the recorded runs on CIFAR-10, in per cent, by epoch: their mean."""
     record = records.load_record("resnet-cifar10-quick")
-    return 100 * (1 - records.curves(record, variant, "train_accuracy").mean(0))
+    return 100 * (1 - records.curves(record, variant, f"{part}_accuracy").mean(0))
 
 
 FACTS = [
@@ -152,15 +152,7 @@ FACTS = [
         lambda: (
             (
                 dissection.count_depth(resnet.CifarResNet(56)),
-                100
-                - 100
-                * np.mean(
-                    records.finals(
-                        records.load_record("resnet-cifar10-quick"),
-                        "residual-56",
-                        "test_accuracy",
-                    )
-                ),
+                errors_of("residual-56", "test")[-1],
             )
         ),
     ),
@@ -175,7 +167,7 @@ FACTS = [
                 plain[-1],
                 next(k for k, v in enumerate(residual, 1) if v < plain[-1]),
             )
-        )(training_errors("plain-56"), training_errors("residual-56")),
+        )(errors_of("plain-56"), errors_of("residual-56")),
     ),
     cited(
         "of the year before: 3.57 % top-5 errors with six networks together",
@@ -382,7 +374,7 @@ FACTS = [
         "with shortcuts {} layers beat {}",
         lambda: (
             (56, 20)
-            if training_errors("residual-56")[-1] < training_errors("residual-20")[-1]
+            if errors_of("residual-56")[-1] < errors_of("residual-20")[-1]
             else None
         ),
     ),

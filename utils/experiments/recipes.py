@@ -105,10 +105,10 @@ def _describe(value):
     )
 
 
-def by_rate(recipes, rates) -> dict[str, Recipe]:
-    """Three epochs of each recipe at each learning rate, to choose among them."""
+def by_rate(recipes, rates, epochs=3) -> dict[str, Recipe]:
+    """A few epochs of each recipe at each learning rate, to choose among them."""
     return {
-        f"{name}, {rate:g}": replace(recipe, epochs=3, learning_rate=rate)
+        f"{name}, {rate:g}": replace(recipe, epochs=epochs, learning_rate=rate)
         for name, recipe in recipes.items()
         for rate in rates
     }

@@ -52,7 +52,6 @@ RESNET_BEST = {
     )
     for depth in (20, 56)
 }
-SHORT = replace(RESNET_BEST["ResNet-20"], epochs=8)
 # The networks of the book by the same recipe, but for the learning rate.
 NETWORKS = {
     name: replace(RESNET, model=model, learning_rate=rate, probe=None)
@@ -111,12 +110,10 @@ EXPERIMENTS = {
         "Which optimizer serves ResNet-20 on CIFAR-10, in 8 epochs, on 5,000 images "
         "held out from the training set",
         data="cifar10",
-        variants={
-            "SGD, 0.1": replace(SHORT, optimizer=SGD, learning_rate=0.1),
-            "Muon, 0.01": replace(SHORT, learning_rate=0.01),
-            "Muon, 0.02": SHORT,
-            "Muon, 0.05": replace(SHORT, learning_rate=0.05),
-        },
+        variants=by_rate(
+            {"SGD": replace(RESNET_BEST["ResNet-20"], optimizer=SGD)}, (0.1,), epochs=8
+        )
+        | by_rate({"Muon": RESNET_BEST["ResNet-20"]}, (0.01, 0.02, 0.05), epochs=8),
         seeds=(0,),
         validation=5_000,
     ),

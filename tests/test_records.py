@@ -30,6 +30,13 @@ def test_record_is_whole_and_of_an_experiment_that_still_exists(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_list_of_records_has_it_and_the_weights_it_keeps(name):
+    rows = (records.FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (row for row in rows if row.startswith("|") and f"`{name}`" in row)
+    assert (f"`{name}.pt`" in row) == (name in KEPT)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_record_tells_one_story(name):
     """Figures that could have been typed by hand follow from one another."""
     record = records.load_record(name)

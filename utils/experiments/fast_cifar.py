@@ -54,14 +54,6 @@ def narrow(whitened=True, dirac=True):
 NARROW = replace(FAST, model=narrow)
 
 EXPERIMENTS = {
-    "fast-cifar10-choice": Experiment(
-        "The fast network at several learning rates, on 5,000 images held out from the "
-        "training set",
-        data="cifar10",
-        variants={f"{rate:g}": replace(FAST, learning_rate=rate) for rate in (1.5, 1)},
-        seeds=(0,),
-        validation=5_000,
-    ),
     "fast-cifar10": Experiment(
         "A network that is to reach 94 % on CIFAR-10 in ten epochs",
         data="cifar10",

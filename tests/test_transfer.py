@@ -1,5 +1,7 @@
 """What the module of chapter 12 does: draws, cuts, probes, frozen parts and rates."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -110,8 +112,7 @@ def digits(count=20):
 
 
 def test_frozen_parts_keep_weights_and_statistics():
-    net = DigitResNet(8)
-    transfer.freeze(net, ["conv1", "bn1", "layer1"])
+    net = transfer.freeze(DigitResNet(8), ["conv1", "bn1", "layer1"])
     before = {name: value.clone() for name, value in net.state_dict().items()}
     transfer.tune(net, digits(), steps=3)
     after = net.state_dict()
@@ -119,10 +120,23 @@ def test_frozen_parts_keep_weights_and_statistics():
     frozen = {n for n in before if n.startswith(("conv1", "bn1", "layer1"))}
     assert same >= frozen
     assert not same & {n for n in before if n.startswith(("layer3", "fc"))}
-    assert net.train().layer2.training
+    net.train()(torch.zeros(2, 1, 28, 28))
+    assert net.layer2.training
     assert not net.layer1.training
     with pytest.raises(ValueError, match="no part 'layer9' among standardize, conv1"):
         transfer.freeze(net, ["layer9"])
+
+
+def test_a_frozen_network_can_be_copied_and_stored(tmp_path):
+    net = transfer.freeze(DigitResNet(8), ["bn1"])
+    torch.save(net, tmp_path / "net.pt")
+    stored = torch.load(tmp_path / "net.pt", weights_only=False)
+    for other in (copy.deepcopy(net), stored):
+        net.train()
+        other.train()(torch.zeros(2, 1, 28, 28))
+        assert not other.bn1.training
+        assert net.bn1.training  # nobody has used it
+        torch.testing.assert_close(other.bn1.running_mean, torch.zeros(8))
 
 
 def test_weights_alone_frozen_let_statistics_move():

@@ -131,6 +131,11 @@ def vote(features, labels, queries, k=1):
 # ------------------------------------------------------------ features that learn on
 
 
+def stay(part, inputs):
+    """A hook: back into evaluation before each use, whatever train() said."""
+    part.eval()
+
+
 def freeze(model, parts):
     """From now on no weight of these parts changes, and no statistic.
 
@@ -144,8 +149,7 @@ def freeze(model, parts):
     for name in parts:
         if name not in known:
             raise ValueError(f"no part {name!r} among {', '.join(known)}")
-        part = known[name].requires_grad_(False).eval()
-        part.train = lambda mode=True, part=part: part  # deaf to model.train()
+        known[name].requires_grad_(False).register_forward_pre_hook(stay)
     return model
 
 

@@ -104,6 +104,16 @@ FACTS = [
         ),
     ),
     computed(
+        "(fine-tuned at the rate {}, the others at {})",
+        lambda: tuple(
+            records.load_record("transfer-vehicles-animals")["variants"][f"{way}, 10"][
+                "learning_rate"
+            ]
+            for way in ("fine-tuned", "scratch")
+        ),
+    ),
+    cited("between two halves of ImageNet, with 500 classes each", "yosinski2014"),
+    computed(
         "five draws of labels, {:,} test photographs",
         lambda: records.load_record("transfer-animals-vehicles")["data"]["test"],
     ),

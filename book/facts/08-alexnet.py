@@ -195,7 +195,7 @@ FACTS = [
         lambda: ((counting.walk()[2].macs / 1e6, counting.walk()[8].macs / 1e6)),
     ),
     cited(
-        "A graphics card of 2012 had three gigabytes.",
+        "The authors' graphics cards had three gigabytes each.",
         "krizhevsky2012",
     ),
     computed(
@@ -245,7 +245,7 @@ FACTS = [
         lambda: ((256 - 224 + 1, 256 - 224 + 1, (256 - 224 + 1) ** 2 * 2)),
     ),
     cited(
-        "(The paper counts 2,048.)",
+        "The paper counts 2,048. In use it averaged the answers for ten such crops",
         "krizhevsky2012",
     ),
     cited(

@@ -99,6 +99,10 @@ FACTS = [
     computed("#simonyan2014) | {} | {:.1f} | {:.1f} |", lambda: size(zoo.vgg19)),
     cited("| 7.0 % | 7.3 %, of seven |", "simonyan2014"),
     cited("VGG's 7.0 % was reached after the contest", "simonyan2014"),
+    cited(
+        "2013 went to Clarifai, in the line of AlexNet, with 11.7 %", "russakovsky2015"
+    ),
+    cited("2016 to an ensemble of known networks, and SENet made a quarter", "hu2018"),
     computed(
         "#szegedy2014) | {} | {:.1f} | {:.2f} |",
         lambda: (1 + 2 + 2 * len(inception.MODULES) + 1, *size(googlenet)[1:]),

@@ -29,6 +29,17 @@ FACTS = [
             n for n in range(3, 99) if convolution1d.output_size(n, 3, 2) == 4
         ),
     ),
+    computed(
+        "of {} places in a row, dilations of {} and {} see {}",
+        lambda: (
+            lambda near, far: (
+                1 + 2 * (near + far),
+                near,
+                far,
+                len({i * near + j * far for i in (-1, 0, 1) for j in (-1, 0, 1)}),
+            )
+        )(2, 3),
+    ),
     computed("All four stacks have {} weights", lambda: 4 * 3 * 3),
     computed(
         "a separable one with {}, which costs what the full one costs",

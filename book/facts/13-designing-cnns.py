@@ -186,6 +186,10 @@ FACTS = [
         lambda: (held_out("deeper, mild"), held_out("rearranged, mild")),
     ),
     computed(
+        "is the largest step (section 7.8), from {} errors to {}",
+        lambda: (held_out("ReLU, dropout"), held_out("ReLU, mild, long")),
+    ),
+    computed(
         "three times the epochs left {}.", lambda: held_out("deeper, mild, 60 epochs")
     ),
     computed(

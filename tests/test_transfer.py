@@ -106,6 +106,20 @@ def test_the_nearest_vote():
         transfer.vote(points, labels, queries, k=5)
 
 
+def test_maps_of_classes_have_the_logits_as_means_and_are_grad_cam():
+    torch.manual_seed(0)
+    net, images = DigitResNet(8), torch.rand(3, 1, 28, 28)
+    maps = transfer.class_maps(net, "layer3", images)
+    assert maps.shape == (3, 10, 4, 4)
+    torch.testing.assert_close(maps.mean((2, 3)), net(images))
+    found = []
+    net.layer3.register_forward_hook(lambda *parts: found.append(parts[2]))
+    (gradient,) = torch.autograd.grad(net(images)[:, 7].sum(), found)
+    weights = 16 * gradient.mean((2, 3), keepdim=True)  # Grad-CAM's, but for a factor
+    by_gradient = (weights * found[0]).sum(1) + net.fc.bias[7]
+    torch.testing.assert_close(by_gradient, maps[:, 7])
+
+
 def digits(count=20):
     train, _ = data.mnist5k()
     return Images(train.x[:count], train.y[:count])

@@ -7,6 +7,7 @@ from torch import nn
 from book.facts import cited, computed
 from utils import counting, records, transfer, zoo
 from utils.lenet import LeNet5
+from utils.resnet import CifarResNet
 
 
 def features(depth):
@@ -14,6 +15,7 @@ def features(depth):
     return transfer.up_to(LeNet5(), depth)(torch.zeros(1, 1, 28, 28)).shape[1]
 
 
+KEPT = records.kept_run(records.load_record("resnet-cifar10-quick"))
 LABELS = (10, 20, 50, 100, 500, 1000)
 
 
@@ -117,5 +119,11 @@ FACTS = [
         "five draws of labels, {:,} test photographs",
         lambda: records.load_record("transfer-animals-vehicles")["data"]["test"],
     ),
+    computed(
+        "it judges the means of {} maps of {}×{}",
+        lambda: tuple(CifarResNet(20).layer3(torch.zeros(1, 32, 16, 16)).shape[1:]),
+    ),
+    computed("A grey square of {}×{} pixels", lambda: (3 * 32 // 8, 3 * 32 // 8)),
+    computed("ten guesses of {} fall", lambda: len(records.wrong_images(KEPT))),
     cited("ImageNet's 1.28 million photographs", "he2016"),
 ]

@@ -84,3 +84,25 @@ def neighbours(images, rows, labels):
             )
         line[0].spines[:].set(color=plotting.INK, linewidth=2)
     return fig
+
+
+def class_maps(images, classes: dict, names):
+    """Photographs, and below each what its places say for classes, orange for yes.
+
+    Args:
+        images: (N, 3, H, W), from 0 to 1.
+        classes: what they are -> numbers of the classes (N,), and maps (N, h, w).
+        names: of all classes.
+    """
+    fig, axes = plt.subplots(1 + len(classes), len(images), figsize=(6.4, 4.9))
+    for ax, image in zip(axes[0], images, strict=True):
+        ax.imshow(np.moveaxis(np.asarray(image), 0, -1), aspect="equal")
+    most = max(float(abs(maps).max()) for _, maps in classes.values())
+    for row, (what, (numbers, maps)) in zip(axes[1:], classes.items(), strict=True):
+        for ax, k, one in zip(row, numbers, maps, strict=True):
+            ax.imshow(one, cmap="PuOr_r", vmin=-most, vmax=most)
+            ax.set_title(f"{what}: {names[k]}", fontsize=9, loc="center")
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    return fig

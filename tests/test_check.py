@@ -163,6 +163,29 @@ def test_forbidden_names_are_found(source, name):
     assert found == f"this task is to be done without `{name}`"
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (
+            "from scipy.signal import correlate\ncorrelate(a, b)",
+            "scipy.signal.correlate",
+        ),
+        ("import scipy.signal as s\ns.fftconvolve", "scipy.signal.fftconvolve"),
+        ("import scipy\nscipy.signal.windows.hann", "scipy.signal.windows.hann"),
+        ("torch.conv3d(x, w)", "torch.conv3d"),
+        ("F.conv_transpose1d(x, w)", "torch.nn.functional.conv_transpose1d"),
+        ("x.zero_()", "zero_"),
+        ("from scipy import signal", ""),
+        ("import scipy.signals\nscipy.signals.one(torch.cos)", ""),
+        ("F.relu(x).zero", ""),
+    ],
+)
+def test_a_star_forbids_all_that_begin_so(source, name):
+    test = "assert f\n# forbidden: scipy.signal.*, torch.conv*, F.conv*, .zero_*"
+    found = forbidden(test, GIVEN, [source], [source])
+    assert found == (f"this task is to be done without `{name}`" if name else "")
+
+
 def test_what_is_not_forbidden():
     for source in (
         "conv2d(x)",

@@ -255,7 +255,8 @@ def forbidden(
     A line `# forbidden: torch.conv2d, np.convolve` of a test names it. Looked up in the
     syntax tree of `answer`, the cells of this task, through the imports of all cells:
     a call that is hidden from it (`eval`, a name put together of pieces) is not seen.
-    A name that begins with a dot is that of a method, of whatever object.
+    A name that begins with a dot is that of a method, of whatever object. One that ends
+    in a star stands for all that begin so: `scipy.signal.*`, `torch.conv*`.
     """
     lines = FORBIDDEN.findall(test)
     wanted = [name.strip() for line in lines for name in line.split(",")]
@@ -264,9 +265,7 @@ def forbidden(
     ours, _ = imported([ast.parse(source) for source in given])
     theirs, whole = imported([parsed(source) for source in sources])
     table = {**ours, **theirs}
-    stands = {
-        dotted(ast.parse(w.lstrip("."), mode="eval").body, ours): w for w in wanted
-    }
+    wanted = [entry(name, ours) for name in wanted]
     for node in (n for source in answer for n in ast.walk(parsed(source))):
         found, last = [], ""
         if isinstance(node, ast.Name | ast.Attribute):
@@ -280,10 +279,21 @@ def forbidden(
             if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
                 last = node.args[1].value
                 found.append(f"{dotted(node.args[0], table)}.{last}")
-        for name, as_written in stands.items():
-            if name in found or (as_written[0] == "." and last == as_written[1:]):
-                return f"this task is to be done without `{as_written.lstrip('.')}`"
+        for name, as_written in wanted:
+            method, star = as_written[0] == ".", as_written[-1] == "*"
+            for one in [last] if method else found:
+                if one == name or (star and one.startswith(name)):
+                    said = one if star else as_written.lstrip(".")
+                    return f"this task is to be done without `{said}`"
     return ""
+
+
+def entry(as_written: str, table: dict[str, str]) -> tuple[str, str]:
+    """What a forbidden name stands for, up to its star, and how the test writes it."""
+    plain = as_written.removeprefix(".").removesuffix("*")
+    inside = plain.removesuffix(".")  # of scipy.signal.* all that is in it
+    name = dotted(ast.parse(inside, mode="eval").body, table)
+    return name + plain[len(inside) :], as_written
 
 
 # --- what a test needs where the answer is

@@ -234,6 +234,14 @@ def test_what_is_not_forbidden_elsewhere(cells, name):
     assert found == (f"this task is to be done without `{name}`" if name else "")
 
 
+def test_a_given_cell_with_a_line_more_is_still_given():
+    given = "def helper(x):\n    return torch.conv2d(x)"
+    test = "assert f\n# forbidden: torch.conv2d"
+    cells = [f"import math\n{given}", "def f(x):\n    return helper(x)"]
+    assert forbidden(test, [*GIVEN, given], cells) == ""
+    assert forbidden(test, GIVEN, cells) != ""
+
+
 def test_a_star_forbids_nothing_that_is_known_from_elsewhere():
     cells = ["from torch import *", "def g(x): return x", "def f(x): return len(g(np))"]
     assert forbidden("assert f\n# forbidden: torch.*", GIVEN, cells) == ""

@@ -298,6 +298,24 @@ def test_given_cells_come_back_and_answers_stay():
     assert "check('3')" not in [one.source for one in done.cells]
 
 
+def test_what_was_written_into_a_given_cell_runs_before_it():
+    changed = {"ex1-check": 'import math\ncheck("1")', "ex2-check": "# fine\ncheck(2)"}
+    notebook = student_copy(small_master(), changed)
+    setup = next(one for one in notebook.cells if one.id == "setup")
+    original = setup.source
+    setup.source = f"import math\n{original}\nplaces = 3"
+    done, said = restored(notebook)
+    names = [one.id for one in done.cells]
+    own, given = done.cells[names.index("setup") - 1 : names.index("setup") + 1]
+    assert (own.source, given.source) == (setup.source, original)
+    beside = done.cells[names.index("ex1-test") - 1]
+    assert (beside.id[:5], beside.source.strip()) == ("added", "import math")
+    assert said.notes == [
+        "Cell setup: it was changed; what stood there ran, and then the original one.",
+        "Cell ex1-check: it had more in it than the check, which ran, too.",
+    ]
+
+
 def test_a_test_runs_after_what_was_written_for_it():
     notebook = student_copy(small_master(), {"ex1": "answer_1 = 1"})
     place = [one.id for one in notebook.cells].index("ex1")
@@ -336,6 +354,27 @@ def test_an_empty_stub_does_not_undo_the_answer_in_another_cell():
     done, said = restored(notebook, master)
     assert "raise" not in next(c for c in done.cells if c.id == "ex1").source
     assert any("area" in note for note in said.notes)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_pasted_stub_does_not_undo_the_answer_above_it(known):
+    master = small_master()
+    stub = "def area(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+    solution = (
+        "def area(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION"
+    )
+    next(one for one in master.cells if one.id == "ex1").source = solution
+    notebook = student_copy(master, {"ex1": "def area(x):\n    return x"})
+    place = [one.id for one in notebook.cells].index("ex1")
+    twin = copy.deepcopy(notebook.cells[place]) if known else new_code_cell()
+    twin.source = stub
+    notebook.cells.insert(place + 1, twin)
+    done, said = restored(notebook, master)
+    assert next(c for c in done.cells if c.id == "ex1").source.endswith("return x")
+    assert not any("raise NotImpl" in c.source for c in done.cells if "added" in c.id)
+    assert said.notes == [
+        "Cell ex1: it was there twice; the one that is not as handed out counts."
+    ]
 
 
 def answered_everywhere(slug: str):

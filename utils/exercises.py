@@ -154,11 +154,10 @@ def run_tests(
         hidden: whether hidden tests are run.
     """
     space = dict(namespace)
-    sources = [source for source in space.get("In", []) if source not in given]
     problem, points = "", 0
     for source, worth in tests:
         source = source if hidden else HIDDEN.sub("", source)
-        wrong = forbidden(source, given, sources)
+        wrong = forbidden(source, given, space.get("In", []))
         wrong = wrong or run_test(source, space, namespace)
         problem = problem or wrong
         points += 0 if wrong else worth
@@ -277,11 +276,10 @@ def definitions(test: str, given: list[str], sources: list[str]) -> list:
         given: the sources of the cells that the notebook came with.
         sources: those of the student's cells, in the order in which they ran.
     """
-    table, theirs = {}, set()
+    ours = {ast.dump(s) for source in given for s in parsed(source).body}
+    table = {}
     for source in [*given, *sources]:
         for statement in parsed(source).body:
-            if source not in given:
-                theirs.add(statement)
             for name in binds(statement):
                 if instead(statement, name):
                     table[name] = []
@@ -295,7 +293,7 @@ def definitions(test: str, given: list[str], sources: list[str]) -> list:
         todo.remove(name := min(todo))
         seen.add(name)
         for statement in table.get(name, []):
-            if statement in theirs:
+            if ast.dump(statement) not in ours:
                 alone = ast.Name(name, ast.Load())  # of an import this name counts
                 imports = isinstance(statement, ast.Import | ast.ImportFrom)
                 found.append(alone if imports else statement)

@@ -481,6 +481,11 @@ def test_many_cells_do_not_take_long():
         ("smithbob_340934_text.html", "canvas", "smithbob_340934"),
         ("HW 1_li3_attempt_2024-03-01-10-20-30_b.ipynb", "blackboard", "li3"),
         ("HW 1_li3_attempt_2024-03-01-10-20-30.txt", "blackboard", "li3"),
+        (
+            "HW_li3_attempt_2024-03-01-10-20-30_wu_attempt_2099-03-01-10-20-30.ipynb",
+            "blackboard",
+            "li3",
+        ),
     ],
 )
 def test_platforms_are_known_by_their_names(name, platform, label):
@@ -553,6 +558,41 @@ def test_students_are_found_in_files_and_folders(name, tmp_path):
             out.write(tmp_path / file, file)
     found, _ = found_in(box)
     assert {one.file: one.student for one in found} == files
+
+
+@pytest.mark.parametrize(
+    ("fair", "forged", "student"),
+    [
+        (
+            "bobreal_777123_2084901_04.ipynb",
+            "leeann_340934_2084902_Bob_777123_assignsubmission_file_04.ipynb",
+            "leeann_340934",
+        ),
+        (
+            "bobreal_777123_2084901_04.ipynb",
+            "leeann_340934_2084902_HW_777123_attempt_2099-03-01-10-20-30_x.ipynb",
+            "leeann_340934",
+        ),
+        (
+            "Bob_777123_assignsubmission_file_04.ipynb",
+            "Ann_340934_assignsubmission_file_bob_777123_9999999_04.ipynb",
+            "Ann_340934",
+        ),
+        (
+            "HW_2024_2025_bob_attempt_2024-03-01-10-20-30_x.ipynb",
+            "HW_2024_2025_ann_attempt_2024-03-01-10-20-30_b_777_2084902_x.ipynb",
+            "ann",
+        ),
+    ],
+)
+def test_nobody_hands_in_for_somebody_else(fair, forged, student, tmp_path):
+    """What a student calls a file looks like the name that another platform makes."""
+    others = [fair.replace("ob", name) for name in ("en", "ill", "ea")]
+    lay(tmp_path / "download", fair, forged, *others)
+    lay(tmp_path / "other", *(f"{k}_9_assignsubmission_file_x.ipynb" for k in "abcdef"))
+    found, _ = found_in(tmp_path)
+    assert {one.file: one.student for one in found}[f"download/{forged}"] == student
+    assert len({one.student for one in found}) == len(others) + 2 + 6
 
 
 def test_what_is_no_notebook_is_told(tmp_path):

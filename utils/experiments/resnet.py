@@ -58,6 +58,7 @@ NETWORKS = {
     for name, model, rate in (
         ("LeNet-5", functools.partial(LeNet5, channels=3), 0.1),
         ("AlexNet", SmallAlexNet, 0.03),
+        ("AlexNet, no dropout", functools.partial(SmallAlexNet, dropout=0), 0.03),
         ("GoogLeNet", functools.partial(SmallGoogLeNet, aux_classifiers=False), 0.1),
         ("ResNet-20", functools.partial(CifarResNet, 20), 0.1),
     )
@@ -95,7 +96,11 @@ EXPERIMENTS = {
         "recipe of the residual nets, on 5,000 images held out from the training set",
         data="cifar10",
         variants=by_rate(
-            {name: NETWORKS[name] for name in ("LeNet-5", "AlexNet")}, (0.01, 0.03, 0.1)
+            {
+                name: NETWORKS[name]
+                for name in ("LeNet-5", "AlexNet", "AlexNet, no dropout")
+            },
+            (0.01, 0.03, 0.1, 0.3),
         ),
         seeds=(0,),
         validation=5_000,

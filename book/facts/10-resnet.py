@@ -148,7 +148,7 @@ FACTS = [
         "he2016",
     ),
     computed(
-        "was chosen, out of three, on {:,} photographs held out",
+        "were chosen, out of four, on {:,} photographs held out",
         lambda: experiments.EXPERIMENTS["networks-choice"].validation,
     ),
     computed(

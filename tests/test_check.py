@@ -2,9 +2,11 @@
 
 import json
 import linecache
+import textwrap
 
 import pytest
 
+from book.grading import judge
 from utils import exercises
 from utils.exercises import Exercises, forbidden
 
@@ -46,7 +48,7 @@ def master(tmp_path, monkeypatch):
 def answer(source: str, **given) -> dict:
     """The namespace of a notebook whose answer is `source`."""
     linecache.cache["<cell>"] = (len(source), None, source.splitlines(True), "<cell>")
-    space = {"__name__": "__main__"} | given
+    space = {"__name__": "__main__", "In": ["", source]} | given
     exec(compile(source, "<cell>", "exec"), space)
     return space
 
@@ -133,7 +135,7 @@ def test_what_is_forbidden_is_found_through_other_functions(master, capsys):
 
 def test_what_is_forbidden_is_found_through_an_import_elsewhere(master, capsys):
     cells = ["from numpy import dot as times", "def unit(x):\n    return times(x, 2)"]
-    space = answer("\n".join(cells), rate=1, In=["", cells[0]])
+    space = answer("\n".join(cells), rate=1, In=["", *cells])
     checked(space)
     assert "this task is to be done without `np.dot`" in capsys.readouterr().out
 
@@ -144,6 +146,13 @@ FORBIDDEN = (
 GIVEN = ["import torch\nimport numpy as np\nimport torch.nn.functional as F"]
 
 
+def used(*cells: str, test: str = FORBIDDEN) -> str:
+    """What is forbidden of the last of these cells, which the test's `f` runs."""
+    *cells, last = cells
+    answer = "def f():\n    global d, g\n" + textwrap.indent(last, "    ")
+    return forbidden(test, GIVEN, [*cells, answer])
+
+
 @pytest.mark.parametrize(
     ("source", "name"),
     [
@@ -151,7 +160,6 @@ GIVEN = ["import torch\nimport numpy as np\nimport torch.nn.functional as F"]
         ("g = torch.conv2d", "torch.conv2d"),
         ("import numpy\nnumpy.convolve(a, b)", "np.convolve"),
         ("from numpy import convolve as c", "np.convolve"),
-        ("from torch.nn.functional import *\nconv2d(x, w)", "F.conv2d"),
         ("import torch.nn.functional as H\nH.conv2d(x)", "F.conv2d"),
         ("getattr(F, 'conv2d')(x, w)", "F.conv2d"),
         ("%matplotlib inline\ndrop(net)", "drop"),
@@ -159,8 +167,7 @@ GIVEN = ["import torch\nimport numpy as np\nimport torch.nn.functional as F"]
     ],
 )
 def test_forbidden_names_are_found(source, name):
-    found = forbidden(FORBIDDEN, GIVEN, [source], [source])
-    assert found == f"this task is to be done without `{name}`"
+    assert used(source) == f"this task is to be done without `{name}`"
 
 
 @pytest.mark.parametrize(
@@ -182,19 +189,115 @@ def test_forbidden_names_are_found(source, name):
 )
 def test_a_star_forbids_all_that_begin_so(source, name):
     test = "assert f\n# forbidden: scipy.signal.*, torch.conv*, F.conv*, .zero_*"
-    found = forbidden(test, GIVEN, [source], [source])
+    found = used(source, test=test)
     assert found == (f"this task is to be done without `{name}`" if name else "")
 
 
 def test_what_is_not_forbidden():
     for source in (
         "conv2d(x)",
-        "# F.conv2d",
+        "# F.conv2d\npass",
         "x.convolve",
         "'drop'",
         "def (",
         "dropped",
     ):
-        assert forbidden(FORBIDDEN, GIVEN, [source], [source]) == ""
-    assert forbidden("assert f", GIVEN, ["F.conv2d"], ["F.conv2d"]) == ""
-    assert forbidden(FORBIDDEN, GIVEN, ["F.conv2d", "a = 1"], ["a = 1"]) == ""
+        assert used(source) == ""
+    assert used("F.conv2d", test="assert f") == ""
+    assert used("F.conv2d", "a = 1") == ""
+
+
+RIGHT = "def f(x):\n    return scale * helper(x)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        (["print(f(x) == torch.conv2d(x))", RIGHT], ""),
+        ([RIGHT, "want = torch.conv2d(x)\nassert want == f(x)"], ""),
+        ([f"{RIGHT}\nx = torch.conv2d(y)\nprint(f(x))"], ""),
+        (["from torch import conv2d, relu\nconv2d(x)", "f = relu"], ""),
+        (["def helper(x):\n    return torch.conv2d(x)", RIGHT], "torch.conv2d"),
+        ([RIGHT, "helper = lambda x: torch.conv2d(x)"], "torch.conv2d"),
+        (["scale = float(torch.conv2d(x))", RIGHT], "torch.conv2d"),
+        ([RIGHT, "if True:\n    helper = torch.conv2d"], "torch.conv2d"),
+        ([RIGHT, "f.helper = torch.conv2d"], "torch.conv2d"),
+        (["from torch import conv2d as f"], "torch.conv2d"),
+        (["class Conv:\n    go = F.conv2d", "f = Conv()"], "F.conv2d"),
+        (["f = torch.conv2d", RIGHT], ""),
+        ([RIGHT, "class f(f):\n    pass", "helper = drop"], "drop"),
+        (["from torch.nn.functional import *", "f = conv2d"], "F.conv2d"),
+    ],
+)
+def test_what_is_not_forbidden_elsewhere(cells, name):
+    found = forbidden(f"want = f(1)\nassert want\n{FORBIDDEN}", GIVEN, cells)
+    assert found == (f"this task is to be done without `{name}`" if name else "")
+
+
+def test_a_given_cell_with_a_line_more_is_still_given():
+    given = "def helper(x):\n    return torch.conv2d(x)"
+    test = "assert f\n# forbidden: torch.conv2d"
+    cells = [f"import math\n{given}", "def f(x):\n    return helper(x)"]
+    assert forbidden(test, [*GIVEN, given], cells) == ""
+    assert forbidden(test, GIVEN, cells) != ""
+
+
+def test_a_star_forbids_nothing_that_is_known_from_elsewhere():
+    cells = ["from torch import *", "def g(x): return x", "def f(x): return len(g(np))"]
+    assert forbidden("assert f\n# forbidden: torch.*", GIVEN, cells) == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "np.pad?\ndrop(net)",
+        "files = !ls\ndrop(net)",
+        "%time y = drop(net)",
+        "%timeit -n 3 -r 1 drop(net)",
+    ],
+)
+def test_magics_hide_nothing(source):
+    assert used(source) == "this task is to be done without `drop`"
+    cell = "%%time\ndef f(x):\n    return drop(x)"
+    found = forbidden(FORBIDDEN, GIVEN, [cell])
+    assert found == "this task is to be done without `drop`"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(names):\n    for name in g:\n        drop = name in h\n        h(drop)",
+        "def f(drop):\n    return [drop for _ in g] + [np for drop in g if drop]",
+        "def drop(x):\n    return drop(x - 1)\nf = drop",
+        "drop = 0.5\nf = lambda x: drop * x",
+    ],
+)
+def test_a_name_of_ones_own_is_not_forbidden(source):
+    assert forbidden(FORBIDDEN, GIVEN, [source]) == ""
+
+
+def test_a_name_of_ones_own_is_no_excuse_for_the_given_one():
+    for source in (
+        "def f(drop=drop):\n    return drop",
+        "def f():\n    global drop\n    return drop",
+        "def f(x):\n    return drop(x)\ndef g(drop):\n    return drop",
+        "drop = staticmethod(drop)\nf = drop",
+    ):
+        assert used(source) or forbidden(FORBIDDEN, GIVEN, [source]), source
+
+
+def test_check_and_the_judge_agree_on_what_is_forbidden(master, capsys):
+    right = "def unit(x):\n    return 2 * x"
+    compared = "import numpy as np\nprint(unit(3) == np.dot(3, 2))"
+    checked(answer(f"{right}\n{compared}", rate=1, In=["", right, compared]))
+    assert "right, 2 of 2 points" in capsys.readouterr().out
+    given = CELLS["imports"]
+    cells = [("given", "locked", given), ("ex1", "solution", right)]
+    cells = [*cells, ("ex1-test-a", "test", TEST)]
+    cells = [dict(zip(("id", "kind", "source"), c, strict=True)) for c in cells]
+    sources = [["ex1", right], ["added-3", compared], ["ex1-test-a", TEST]]
+    late = ["added-9", "def unit(x):\n    return np.dot(x, 2)"]
+    job = {"sources": [*sources, late]}
+    sitting = judge.Sitting(judge.Assignment(cells), job)
+    assert sitting.refused("ex1-test-a", "place") == ""
+    assert sitting.refused("ex1-test-a", "end").endswith("without `np.dot`")

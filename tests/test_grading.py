@@ -298,6 +298,24 @@ def test_given_cells_come_back_and_answers_stay():
     assert "check('3')" not in [one.source for one in done.cells]
 
 
+def test_what_was_written_into_a_given_cell_runs_before_it():
+    changed = {"ex1-check": 'import math\ncheck("1")', "ex2-check": "# fine\ncheck(2)"}
+    notebook = student_copy(small_master(), changed)
+    setup = next(one for one in notebook.cells if one.id == "setup")
+    original = setup.source
+    setup.source = f"import math\n{original}\nplaces = 3"
+    done, said = restored(notebook)
+    names = [one.id for one in done.cells]
+    own, given = done.cells[names.index("setup") - 1 : names.index("setup") + 1]
+    assert (own.source, given.source) == (setup.source, original)
+    beside = done.cells[names.index("ex1-test") - 1]
+    assert (beside.id[:5], beside.source.strip()) == ("added", "import math")
+    assert said.notes == [
+        "Cell setup: it was changed; what stood there ran, and then the original one.",
+        "Cell ex1-check: it had more in it than the check, which ran, too.",
+    ]
+
+
 def test_a_test_runs_after_what_was_written_for_it():
     notebook = student_copy(small_master(), {"ex1": "answer_1 = 1"})
     place = [one.id for one in notebook.cells].index("ex1")
@@ -336,6 +354,27 @@ def test_an_empty_stub_does_not_undo_the_answer_in_another_cell():
     done, said = restored(notebook, master)
     assert "raise" not in next(c for c in done.cells if c.id == "ex1").source
     assert any("area" in note for note in said.notes)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_pasted_stub_does_not_undo_the_answer_above_it(known):
+    master = small_master()
+    stub = "def area(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+    solution = (
+        "def area(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION"
+    )
+    next(one for one in master.cells if one.id == "ex1").source = solution
+    notebook = student_copy(master, {"ex1": "def area(x):\n    return x"})
+    place = [one.id for one in notebook.cells].index("ex1")
+    twin = copy.deepcopy(notebook.cells[place]) if known else new_code_cell()
+    twin.source = stub
+    notebook.cells.insert(place + 1, twin)
+    done, said = restored(notebook, master)
+    assert next(c for c in done.cells if c.id == "ex1").source.endswith("return x")
+    assert not any("raise NotImpl" in c.source for c in done.cells if "added" in c.id)
+    assert said.notes == [
+        "Cell ex1: it was there twice; the one that is not as handed out counts."
+    ]
 
 
 def answered_everywhere(slug: str):
@@ -442,6 +481,11 @@ def test_many_cells_do_not_take_long():
         ("smithbob_340934_text.html", "canvas", "smithbob_340934"),
         ("HW 1_li3_attempt_2024-03-01-10-20-30_b.ipynb", "blackboard", "li3"),
         ("HW 1_li3_attempt_2024-03-01-10-20-30.txt", "blackboard", "li3"),
+        (
+            "HW_li3_attempt_2024-03-01-10-20-30_wu_attempt_2099-03-01-10-20-30.ipynb",
+            "blackboard",
+            "li3",
+        ),
     ],
 )
 def test_platforms_are_known_by_their_names(name, platform, label):
@@ -514,6 +558,41 @@ def test_students_are_found_in_files_and_folders(name, tmp_path):
             out.write(tmp_path / file, file)
     found, _ = found_in(box)
     assert {one.file: one.student for one in found} == files
+
+
+@pytest.mark.parametrize(
+    ("fair", "forged", "student"),
+    [
+        (
+            "bobreal_777123_2084901_04.ipynb",
+            "leeann_340934_2084902_Bob_777123_assignsubmission_file_04.ipynb",
+            "leeann_340934",
+        ),
+        (
+            "bobreal_777123_2084901_04.ipynb",
+            "leeann_340934_2084902_HW_777123_attempt_2099-03-01-10-20-30_x.ipynb",
+            "leeann_340934",
+        ),
+        (
+            "Bob_777123_assignsubmission_file_04.ipynb",
+            "Ann_340934_assignsubmission_file_bob_777123_9999999_04.ipynb",
+            "Ann_340934",
+        ),
+        (
+            "HW_2024_2025_bob_attempt_2024-03-01-10-20-30_x.ipynb",
+            "HW_2024_2025_ann_attempt_2024-03-01-10-20-30_b_777_2084902_x.ipynb",
+            "ann",
+        ),
+    ],
+)
+def test_nobody_hands_in_for_somebody_else(fair, forged, student, tmp_path):
+    """What a student calls a file looks like the name that another platform makes."""
+    others = [fair.replace("ob", name) for name in ("en", "ill", "ea")]
+    lay(tmp_path / "download", fair, forged, *others)
+    lay(tmp_path / "other", *(f"{k}_9_assignsubmission_file_x.ipynb" for k in "abcdef"))
+    found, _ = found_in(tmp_path)
+    assert {one.file: one.student for one in found}[f"download/{forged}"] == student
+    assert len({one.student for one in found}) == len(others) + 2 + 6
 
 
 def test_what_is_no_notebook_is_told(tmp_path):

@@ -5,7 +5,8 @@ exercises/masters of the course that the set-up cell has found.
 """
 
 import ast
-import inspect
+import builtins
+import functools
 import json
 import linecache
 import re
@@ -65,9 +66,11 @@ class Exercises:
             return
         parts = {}
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            marks = cell["metadata"].get("nbgrader", {})
+            answer = marks.get("grade") or marks.get("solution")
             if name := re.match(r"ex(\d+)(?=-|$)", cell["id"]):
                 parts.setdefault(name[1], []).append(cell)
-            elif cell["cell_type"] == "code" and cell["id"] != "setup":
+            if cell["cell_type"] == "code" and not answer and cell["id"] != "setup":
                 self.given.append("".join(cell["source"]))
         self.tasks = {name: Task(f"ex{name}", cells) for name, cells in parts.items()}
 
@@ -154,8 +157,7 @@ def run_tests(
     problem, points = "", 0
     for source, worth in tests:
         source = source if hidden else HIDDEN.sub("", source)
-        answer = definitions(source, space)
-        wrong = forbidden(source, given, [*space.get("In", []), *answer], answer)
+        wrong = forbidden(source, given, space.get("In", []))
         wrong = wrong or run_test(source, space, namespace)
         problem = problem or wrong
         points += 0 if wrong else worth
@@ -186,40 +188,127 @@ def run_test(source: str, space: dict, namespace: dict) -> str:
 
 # --- what an answer must not use
 
-
-def definitions(test: str, space: dict) -> list[str]:
-    """The sources of the reader's functions and classes that a test uses."""
-    if not FORBIDDEN.search(test):
-        return []
-    sources, todo, seen = [], _names(test), set()
-    while todo:
-        name = todo.pop()
-        thing = space.get(name)
-        if name in seen or getattr(thing, "__module__", None) != "__main__":
-            continue
-        seen.add(name)
-        try:
-            sources.append(inspect.cleandoc("\n" + inspect.getsource(thing)))
-        except (OSError, TypeError):
-            continue
-        todo |= _names(sources[-1])
-    return sources
+SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
+DEFINED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+PART = ast.Attribute | ast.Subscript
+TIMED = re.compile(
+    r"^([ \t]*)%(?:time|timeit|prun)\b[ \t]*(?:-\w+[ \t]+(?:\d+[ \t]+)?)*", re.MULTILINE
+)
 
 
-def _names(source: str) -> set[str]:
-    return {n.id for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)}
+@functools.lru_cache(1000)
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a student's cell; of magics, what is left without them.
 
-
-def parsed(source: str):
-    """The syntax tree of a student's cell; of magics, what is left without them."""
-    lines = [
-        "" if line.lstrip().startswith(("%", "!", "?")) else line
-        for line in source.split("\n")
-    ]
+    The names that functions bind themselves (locals) are blank in it.
+    """
+    source = TIMED.sub(r"\1", re.sub(r"\A\s*%%.*", "", source))
     try:
-        return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:
+            from IPython.core.inputtransformer2 import TransformerManager
+
+            tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
         return ast.Module([], [])
+    for scope in ast.walk(tree):
+        if isinstance(scope, SCOPES):
+            blank_own(scope)
+    return tree
+
+
+def blank_own(scope) -> None:
+    """Take the ids from the names that a function or a comprehension binds itself."""
+    body = getattr(scope, "body", scope)
+    parts = body if isinstance(body, list) else [body]
+    inside = [node for part in parts for node in ast.walk(part)]
+    own = {n.arg for n in ast.walk(scope) if isinstance(n, ast.arg)}
+    own |= {n.id for n in inside if isinstance(n, ast.Name) and stored(n)}
+    own |= {n.name for n in inside if isinstance(n, DEFINED)}
+    own -= {name for n in inside if isinstance(n, ast.Global) for name in n.names}
+    for node in inside:
+        if isinstance(node, ast.Name) and node.id in own:
+            node.id = ""
+
+
+def stored(node) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def reads(statement) -> set[str]:
+    """The names of other statements that one uses, now or when it is called."""
+    found = (n for n in ast.walk(statement) if isinstance(n, ast.Name))
+    return {n.id for n in found if not stored(n)} - {""}
+
+
+def binds(statement) -> set[str]:
+    """The names that a statement at the top of a cell binds, or sets a part of."""
+    if isinstance(statement, DEFINED):
+        return {statement.name}
+    found = set()
+    for node in ast.walk(statement):
+        if isinstance(node, DEFINED):
+            found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add(node.asname or node.name.split(".")[0])
+        elif isinstance(node, ast.Name | PART):
+            if stored(node):
+                while isinstance(node, PART):
+                    node = node.value
+                found.add(getattr(node, "id", ""))
+    return found - {""}
+
+
+def definitions(test: str, given: list[str], sources: list[str]) -> list:
+    """The statements of a student's cells that make what a test uses.
+
+    Args:
+        test: a test's source.
+        given: the sources of the cells that the notebook came with.
+        sources: those of the student's cells, in the order in which they ran.
+    """
+    ours = {ast.dump(s) for source in given for s in parsed(source).body}
+    table = {}
+    for source in [*given, *sources]:
+        for statement in parsed(source).body:
+            for name in binds(statement):
+                if instead(statement, name):
+                    table[name] = []
+                table.setdefault(name, []).append(statement)
+    todo, bound = set(), set()
+    for statement in parsed(test).body:
+        todo |= reads(statement) - bound
+        bound |= binds(statement)
+    found, seen = [], set()
+    while todo:
+        todo.remove(name := min(todo))
+        seen.add(name)
+        for statement in table.get(name, []):
+            if ast.dump(statement) not in ours:
+                alone = ast.Name(name, ast.Load())  # of an import this name counts
+                imports = isinstance(statement, ast.Import | ast.ImportFrom)
+                found.append(alone if imports else statement)
+            todo |= reads(statement) - seen
+    return found
+
+
+def instead(statement, name: str) -> bool:
+    """Whether a statement binds `name` anew, so that nothing older of it is left."""
+    if isinstance(statement, ast.ClassDef):
+        return not any(name in reads(base) for base in statement.bases)
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        parts = (n for n in ast.walk(statement) if isinstance(n, PART))
+        return not any(map(stored, parts)) and name not in reads(statement)
+    return isinstance(statement, DEFINED | ast.Import | ast.ImportFrom)
 
 
 def imported(trees) -> tuple[dict[str, str], list[str]]:
@@ -247,14 +336,13 @@ def dotted(node, table: dict[str, str]) -> str:
     return ""
 
 
-def forbidden(
-    test: str, given: list[str], sources: list[str], answer: list[str]
-) -> str:
+def forbidden(test: str, given: list[str], sources: list[str]) -> str:
     """What a student's cells use that the test forbids, as a sentence; "" if nothing.
 
     A line `# forbidden: torch.conv2d, np.convolve` of a test names it. Looked up in the
-    syntax tree of `answer`, the cells of this task, through the imports of all cells:
-    a call that is hidden from it (`eval`, a name put together of pieces) is not seen.
+    syntax tree of what the test uses of `sources`, see `definitions`, through the
+    imports of all cells: a call that is hidden from it (`eval`, a name put together of
+    pieces) is not seen, and a name that the student's own code binds is another one.
     A name that begins with a dot is that of a method, of whatever object. One that ends
     in a star stands for all that begin so: `scipy.signal.*`, `torch.conv*`.
     """
@@ -262,23 +350,28 @@ def forbidden(
     wanted = [name.strip() for line in lines for name in line.split(",")]
     if not wanted:
         return ""
-    ours, _ = imported([ast.parse(source) for source in given])
-    theirs, whole = imported([parsed(source) for source in sources])
+    answer = definitions(test, given, sources)
+    ours, _ = imported(map(parsed, given))
+    theirs, whole = imported(map(parsed, sources))
     table = {**ours, **theirs}
     wanted = [entry(name, ours) for name in wanted]
-    for node in (n for source in answer for n in ast.walk(parsed(source))):
+    own = {n for s in answer for n in binds(s) if instead(s, n)} - set(table)
+    made = {n for source in given for s in parsed(source).body for n in binds(s)}
+    made |= own | set(table) | set(dir(builtins)) | {""}
+    for node in (n for statement in answer for n in ast.walk(statement)):
         found, last = [], ""
-        if isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Attribute):
+            found, last = [dotted(node, table)], node.attr
+        elif isinstance(node, ast.Name) and node.id not in own and not stored(node):
             found = [dotted(node, table)]
-            last = getattr(node, "attr", "")
-        if isinstance(node, ast.Name) and node.id not in table:
-            found += [place + node.id for place in whole]
-        if isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{one.name}" for one in node.names]
-        if isinstance(node, ast.Call) and dotted(node.func, table) == "getattr":
+            if node.id not in made:
+                found += [place + node.id for place in whole]
+        elif isinstance(node, ast.ImportFrom):
+            found = [f"{node.module}.{one.name}" for one in node.names]
+        elif isinstance(node, ast.Call) and dotted(node.func, table) == "getattr":
             if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-                last = node.args[1].value
-                found.append(f"{dotted(node.args[0], table)}.{last}")
+                last = str(node.args[1].value)
+                found = [f"{dotted(node.args[0], table)}.{last}"]
         for name, as_written in wanted:
             method, star = as_written[0] == ".", as_written[-1] == "*"
             for one in [last] if method else found:

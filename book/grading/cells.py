@@ -19,6 +19,7 @@ MOST_CELLS = 5_000
 LONGEST = 500_000  # characters of code that is looked into
 MOST_ATTACHED = 30 * 2**20  # characters of the pictures in one cell
 CHECK = re.compile(r"ex\d+-check")  # cells that only serve the student
+CALL = r"\s*(?:check|hint)\(\s*[\"']?\w*[\"']?\s*\)\s*"
 
 
 # --- reading what students send
@@ -338,12 +339,12 @@ def restore(notebook, copy, master) -> Restored:
     """Put the cells of the student copy back into their places.
 
     The student's cells stay as they are. Given cells (set-up, texts, tests) get their
-    own source again; those that are gone and matter are put back, tests after what the
-    student wrote for them. `notebook` then has the ids of `copy`, added cells others.
+    own source again; what the student wrote into those with code runs before. Those
+    that are gone and matter are put back, tests after what the student wrote for them.
+    `notebook` then has the ids of `copy`, added cells others.
     """
     done = Restored()
-    call = r"\s*(check|hint)\(\s*[\"']?\w*[\"']?\s*\)\s*"
-    cells = [c for c in notebook.cells if not re.fullmatch(call, c.source)]
+    cells = [c for c in notebook.cells if not re.fullmatch(CALL, c.source)]
     found = Matching(cells, copy, master)
     written = [n for n, c in found.copy.items() if kind(c) == "written"]
     extra = continuations(found, written)
@@ -472,22 +473,52 @@ def ask(found: Matching, written: list[str], extra: dict, done: Restored) -> Non
             )
 
 
+def beside(found: Matching, index: int) -> str:
+    """The code of a given cell that the student has changed; "" if there is none.
+
+    Of a cell that checks, what stands there beside the call.
+    """
+    cell, name = found.cells[index], found.home[index]
+    if not name or cell.cell_type != "code":
+        return ""
+    original = found.copy[name]
+    if not given(original) or kind(original) == "test":
+        return ""
+    source = cell.source
+    if CHECK.fullmatch(name):
+        source = re.sub(f"(?m)^{CALL}$", "", source)
+    elif folded(source) == folded(original.source):
+        return ""
+    return source if re.search(r"(?m)^\s*[^\s#]", source) else ""
+
+
 def stubs(found: Matching, done: Restored) -> None:
     """Leave out stubs that would undo what the student wrote in another cell."""
+    solutions = {n: c for n, c in found.copy.items() if kind(c) == "solution"}
+    empty = {name: folded(cell.source) for name, cell in solutions.items()}
     elsewhere = set()
-    for index in found.free("code"):
-        elsewhere |= defined(found.cells[index].source)
-    for name, indices in found.at.items():
-        original, cell = found.copy[name], found.cells[indices[-1]]
-        if kind(original) != "solution" or original.cell_type != "code":
+    for index, cell in enumerate(found.cells):
+        source = cell.source if not found.home[index] else beside(found, index)
+        if cell.cell_type == "code" and folded(source) not in empty.values():
+            elsewhere |= defined(source)
+    for name, original in solutions.items():
+        names, indices = defined(original.source), found.at.get(name, [])
+        same = [k for k, c in enumerate(found.cells) if folded(c.source) == empty[name]]
+        same = [k for k in same if k in indices or (names and not found.home[k])]
+        mine = [k for k in indices if k not in same]
+        if not same or not (mine or names & elsewhere):
             continue
-        names = defined(original.source)
-        if names & elsewhere and folded(cell.source) == folded(original.source):
-            cell.source = "# (the empty stub; the answer stands in another cell)"
-            done.notes.append(
-                f"Cell {name}: it was left as handed out; another cell defines "
-                f"{', '.join(sorted(names & elsewhere))}, which counts."
-            )
+        if mine:
+            found.at[name] = mine
+            text = "it was there twice; the one that is not as handed out counts."
+        else:
+            text = f"defines {', '.join(sorted(names & elsewhere))}, which counts."
+            text = f"it was left as handed out; another cell {text}"
+        done.notes.append(f"Cell {name}: {text}")
+        for k in same:
+            found.home[k] = "" if mine else found.home[k]
+            stub = "# (the empty stub; the answer stands in another cell)"
+            found.cells[k].source = stub
 
 
 def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> None:
@@ -523,14 +554,22 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
         if name not in found.at and cell.cell_type == "code":
             done.notes.append(f"Cell {name}: it was missing and was put back.")
 
+    def add(index: int, source: str) -> None:
+        cell = {**found.cells[index], "id": f"added-{index + 1}", "source": source}
+        cells.append(nbformat.from_dict({**cell, "metadata": {}}))
+
     for index, cell in enumerate(found.cells):
         name = found.home[index]
+        if own := beside(found, index):
+            add(index, own)
+            text = "it was changed; what stood there ran, and then the original one."
+            if CHECK.fullmatch(name):
+                text = "it had more in it than the check, which ran, too."
+            done.notes.append(f"Cell {name}: {text}")
         if CHECK.fullmatch(name):
             continue
         if not name:
-            own = nbformat.from_dict({**cell, "id": f"added-{index + 1}"})
-            own.metadata = nbformat.from_dict({})
-            cells.append(own)
+            add(index, cell.source)
             continue
         what = kind(found.copy[name])
         if what == "test":

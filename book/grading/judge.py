@@ -19,7 +19,6 @@ import functools
 import importlib
 import json
 import os
-import re
 import resource
 import select
 import signal
@@ -48,7 +47,6 @@ IMPORTED = (  # once for all; what the masters import takes seconds
     "book.grading.networks torch._dynamo"
 )
 STRETCH = 6  # times its seconds that a test gets by the clock
-CELL = r"ex[1-9]\d*(?=-|$)"
 
 
 # --- what the source of a cell says
@@ -255,7 +253,7 @@ class Sitting:
         told = self.tried[when]
         if name not in self.tests or name in told or self.passed(name):
             return
-        why = self.refused(name) or run_test(
+        why = self.refused(name, when) or run_test(
             self.assignment,
             name,
             sock,
@@ -268,20 +266,16 @@ class Sitting:
     def passed(self, name: str) -> bool:
         return any(told.get(name) == "" for told in self.tried.values())
 
-    def refused(self, name: str) -> str:
+    def refused(self, name: str, when: str) -> str:
         """Why the test need not be run; "" if it must."""
-        sources = self.job["sources"]
         test = next(c["source"] for c in self.assignment.cells if c["id"] == name)
-        mine, here = [], ""
-        for cell, source in sources:
-            found = re.match(CELL, cell)
-            here = found[0] if found else here if cell.startswith("added") else ""
-            if here == re.match(CELL, name)[0]:
-                mine.append(source)
-        everything = [source for _, source in sources]
+        ids = [cell for cell, _ in self.job["sources"]]
+        end = ids.index(name) if when == "place" and name in ids else len(ids)
+        before = self.job["sources"][:end]
+        mine = [source for cell, source in before if cell not in self.tests]
         from utils.exercises import forbidden  # of the course that the cells use
 
-        return forbidden(test, self.assignment.given, everything, mine)
+        return forbidden(test, self.assignment.given, mine)
 
     def results(self) -> dict:
         found = {}

@@ -97,29 +97,56 @@ CANVAS_TYPED = re.compile(
 # what was typed in (github.com/vangef/BBGradebookOrganiser, README; the same pattern in
 # readers of other authors). A username may hold a _.
 BLACKBOARD = re.compile(
-    r"(?P<before>.+)_attempt_(?P<when>\d{4}(?:-\d\d){5})(?=_|\.txt$|$)"
+    r"(?P<before>.+?)_attempt_(?P<when>\d{4}(?:-\d\d){5})(?=_|\.txt$|$)"
 )
 
 
-def sender_of(name: str) -> Sender | None:
+def on_moodle(name: str) -> Sender | None:
+    found = MOODLE.match(name)
+    if not found:
+        return None
+    ids = [found["id"]] if found["id"] else []
+    return Sender("moodle", found["name"], ids, prefix=found["prefix"])
+
+
+def on_blackboard(name: str) -> Sender | None:
+    found = BLACKBOARD.match(name)
+    if not found:
+        return None
+    parts = found["before"].split("_")
+    ids = ["_".join(parts[-k:]) for k in range(1, len(parts))] or parts
+    return Sender("blackboard", "", ids, when=found["when"])
+
+
+def on_canvas(name: str) -> Sender | None:
+    found = CANVAS.match(name) or CANVAS_TYPED.match(name)
+    if not found:
+        return None
+    one = Sender("canvas", found["name"] or "", late=bool(found["late"]))
+    one.ids = [found["id"] or f"anon_{found['anon']}"]
+    groups = found.groupdict()
+    one.order, one.prefix = int(groups.get("order") or 0), groups.get("prefix", "")
+    if found["anon"]:
+        one.name = ""
+    return one
+
+
+PLATFORMS = (on_moodle, on_blackboard, on_canvas)
+
+
+def likeliest(names) -> list:
+    """The platforms, that first which most of the names in a folder fit.
+
+    A student chooses the end of a name, and can make it look like another platform's.
+    """
+    names = [unicodedata.normalize("NFC", name) for name in names]
+    return sorted(PLATFORMS, key=lambda read: -sum(map(bool, map(read, names))))
+
+
+def sender_of(name: str, order=PLATFORMS) -> Sender | None:
     """The student in the name of a file or folder, if a platform has made it up."""
     name = unicodedata.normalize("NFC", name)
-    if found := MOODLE.match(name):
-        ids = [found["id"]] if found["id"] else []
-        return Sender("moodle", found["name"], ids, prefix=found["prefix"])
-    if found := BLACKBOARD.match(name):
-        parts = found["before"].split("_")
-        ids = ["_".join(parts[-k:]) for k in range(1, len(parts))] or parts
-        return Sender("blackboard", "", ids, when=found["when"])
-    if found := CANVAS.match(name) or CANVAS_TYPED.match(name):
-        one = Sender("canvas", found["name"] or "", late=bool(found["late"]))
-        one.ids = [found["id"] or f"anon_{found['anon']}"]
-        groups = found.groupdict()
-        one.order, one.prefix = int(groups.get("order") or 0), groups.get("prefix", "")
-        if found["anon"]:
-            one.name = ""
-        return one
-    return None
+    return next(filter(None, (read(name) for read in order)), None)
 
 
 def tell_apart(senders: list[Sender]) -> None:

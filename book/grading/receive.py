@@ -17,6 +17,7 @@ from book.grading.platforms import (
     Sender,
     gradescope_senders,
     key_of,
+    likeliest,
     sender_of,
     shown,
     tell_apart,
@@ -344,7 +345,12 @@ def find_submissions(
                 senders[(*one.parts[:-1], name)] = people
     found = [one for one in found if one.parts[-1] != "submission_metadata.yml"]
     notebooks = {id(one): one for one in found if is_notebook(one)}
-    people = {id(one): named(one, senders) for one in found}
+    siblings = {}  # what lies in one folder comes from one platform
+    for one in found:
+        for k, part in enumerate(one.parts):
+            siblings.setdefault(one.parts[:k], set()).add(part)
+    order = {path: likeliest(inside) for path, inside in siblings.items()}
+    people = {id(one): named(one, senders, order) for one in found}
     tell_apart([sender for group in people.values() for sender in group])
 
     def known(label: str) -> bool:
@@ -369,12 +375,12 @@ def find_submissions(
     return submissions, left_out
 
 
-def named(one: Found, senders: dict) -> list[Sender]:
+def named(one: Found, senders: dict, order: dict) -> list[Sender]:
     """The senders that a platform has written into a path."""
     for k in range(1, len(one.parts) + 1):
         if one.parts[:k] in senders:
             return senders[one.parts[:k]]
-        sender = sender_of(one.parts[k - 1])
+        sender = sender_of(one.parts[k - 1], order[one.parts[: k - 1]])
         if sender:
             return [sender]
     return []

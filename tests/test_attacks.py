@@ -4,19 +4,23 @@ A made-up assignment is graded as any other is. A submission holds many attacks,
 cell; each answer is wrong. In between an honest student hands in.
 """
 
+import asyncio
 import functools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellTimeoutError
 
-from book.grading import one, sandbox
+from book.grading import inside, one, sandbox
 from book.tools import exercises
 
 ROOT = exercises.ROOT
@@ -306,6 +310,11 @@ SUBMISSIONS = {
         "ex2": "import os, time\nwhile True:\n    try: os.fork()\n"
         "    except OSError: time.sleep(0.1)",
     },
+    "deaf": {  # a kernel that answers nobody any more
+        "ex1": SOLVED["ex1"],
+        "ex2": "import builtins\nbuiltins.isinstance = lambda *args: True",
+        "ex4": SOLVED["ex4"],
+    },
     "kills": {"ex1": SOLVED["ex1"], "ex2": DEAD},
     "late": {  # everything in the last cell, a name of the imports taken
         "ex1": "np = 3",
@@ -315,7 +324,11 @@ SUBMISSIONS = {
 }
 LAST = {"late": "import numpy as np"}  # the functions use it
 MOST = {"memory": 2, "hangs": 8}  # GiB of memory
-SLOW = ("hangs", "texts")  # they wait for limits: in the background, from the beginning
+SLOW = (
+    "hangs",
+    "texts",
+    "deaf",
+)  # they wait for limits: in the background, from the beginning
 GREEDY = ("memory", "forks", "kills")  # nothing may run beside them
 
 
@@ -441,6 +454,111 @@ def test_what_does_not_end_costs_its_own_points(grade):
     assert len(said["ex2"]) < 10**6
     assert result["status"] == "timeout"
     assert "Cell ex3: the cell took more than 2 seconds." in result["notes"]
+
+
+@pytest.mark.slow
+def test_who_hears_nothing_is_given_up_and_the_rest_goes_on(grade):
+    result, _ = grade("deaf")
+    assert points(result) == {"ex1-test", "ex4-test"}, result
+    assert result["notes"] == ["Cell ex2: the cell took more than 2 seconds."]
+
+
+class Clock:
+    """Time as a test wants it: by the clock, and of the kernel's processor."""
+
+    def __init__(self, patch):
+        self.now, self.used = 1000.0, 0.0
+        time = SimpleNamespace(monotonic=lambda: self.now)
+        patch.setattr(inside, "time", time)
+        patch.setattr(inside, "processor_time", lambda process: self.used)
+
+    def go(self, seconds: float, computing: float = 0) -> None:
+        self.now, self.used = self.now + seconds, self.used + computing
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return Clock(monkeypatch)
+
+
+def runner(clock, spends: dict):
+    """What runs cells, and what it has told: each spends (by the clock, computing)."""
+    cells = [nbformat.v4.new_code_cell(name, id=name) for name in spends]
+    client = inside.executor()(nbformat.v4.new_notebook(cells=cells))
+    settings = {"timeout": 30, "total": 60, "seconds": {"long": 50}}
+    for cell in cells:
+        cell.metadata["kind"] = "solution"
+    client.begin(settings, "/judge", lambda line: None)
+    client.km = SimpleNamespace(provisioner=SimpleNamespace(pid=1))
+    client.execute_cell = lambda cell, *args, **more: clock.go(*spends[cell.id])
+    fates = {}
+    client.report = lambda cell, fate: fates.setdefault(cell.id, fate)
+    for index, cell in enumerate(cells):
+        client.run_one(cell, index, "solution")
+    return client, fates
+
+
+def test_who_waits_for_a_busy_machine_has_time_left(clock):
+    spends = {"a": (50, 25), "b": (50, 25), "c": (10, 5), "d": (1, 1), "e": (8, 8)}
+    _, fates = runner(clock, spends)
+    assert fates == {"a": "", "b": "", "c": "", "d": "", "e": ""}
+    _, fates = runner(clock, {"a": (30, 30), "b": (31, 31), "c": (1, 1)})
+    assert fates == {"a": "", "b": "", "c": "late"}
+    _, fates = runner(clock, {"a": (90, 0), "b": (31, 0), "c": (1, 0)})
+    assert fates == {"a": "", "b": "", "c": "late"}, "twice as much by the clock"
+
+
+@pytest.mark.parametrize(
+    ("cell", "seconds", "computing", "stopped"),
+    [
+        ("a", 29, 29, ""),
+        ("a", 31, 31, "timeout"),
+        ("a", 89, 1, ""),
+        ("a", 91, 1, "timeout"),
+        ("long", 49, 49, ""),
+        ("long", 51, 51, "timeout"),
+        ("long", 125, 1, "late"),
+    ],
+)
+def test_a_cell_is_interrupted_when_its_time_is_over(
+    clock, cell, seconds, computing, stopped
+):
+    client, _ = runner(clock, {cell: (0, 0)})
+    done = []
+
+    async def interrupt():
+        done.append("interrupt")
+
+    def look():
+        asyncio.run(client._async_handle_timeout(1, client.nb.cells[0]))
+
+    client.km.interrupt_kernel = interrupt
+    clock.go(seconds, computing)
+    look()
+    assert done == (["interrupt"] if stopped else [])
+    if stopped:
+        assert client.fate == stopped
+        look()
+        assert done == ["interrupt"], "once"
+        clock.go(20)
+        with pytest.raises(CellTimeoutError):
+            look()
+
+
+def test_a_master_may_give_a_cell_more_time():
+    cells = [nbformat.v4.new_code_cell("", id=name) for name in ("a", "b", "c")]
+    cells[1].metadata["seconds"], cells[2].metadata["seconds"] = 50, 20
+    settings = one.limited({"timeout": 30, "total": 60}, cells)
+    assert settings == {"timeout": 30, "total": 80, "seconds": {"b": 50}}
+    notes = one.incidents(
+        nbformat.v4.new_notebook(cells=cells),
+        {"a": {"fate": "timeout"}, "b": {"fate": "timeout"}, "c": {"fate": "late"}},
+        "",
+        {},
+        settings,
+    )[1]
+    words = [re.findall(r"\d+ seconds", note)[0] for note in notes]
+    assert words == ["30 seconds", "50 seconds", "80 seconds"]
 
 
 @pytest.mark.slow

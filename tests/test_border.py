@@ -285,6 +285,18 @@ def test_functions_cross_both_ways():
             both.get("compose")(np.exp, np.exp)(np.float64(1e4))
 
 
+def test_what_a_test_calls_its_functions_is_not_told():
+    def the_right_one(x):
+        return x
+
+    def steps_of_the_right_one():
+        yield 1
+
+    with Both(show=lambda *things: [repr(thing) for thing in things]) as both:
+        shown = both.get("show")(the_right_one, steps_of_the_right_one())
+    assert shown == ["<`the test's function`>", "<`the test's iterator`>"]
+
+
 def test_what_a_judges_function_alters_is_altered_there_and_not_here():
     def zero(x):
         x[:] = 0

@@ -90,6 +90,16 @@ def test_a_student_copy():
     assert 'Exercises("00-small", hidden=False)' in visible.cells[2].source
 
 
+def test_how_long_a_cell_may_run_is_told():
+    for checks in exercises.CHECKS:
+        copied = exercises.student_copy(small_master(), "00-small", checks=checks)
+        assert "compute for 30 seconds" in copied.cells[0].source
+        assert "all of it for 5 minutes" in copied.cells[0].source
+    page = (exercises.ROOT / "book" / "teach.md").read_text(encoding="utf-8")
+    cell, whole = exercises.CELL_SECONDS, exercises.NOTEBOOK_SECONDS
+    assert f"{cell} seconds and a notebook for {whole}" in page
+
+
 def test_numbers_of_ones_own():
     master = small_master()
     seen = set()

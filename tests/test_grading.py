@@ -129,9 +129,14 @@ def drop(name):
     return do
 
 
+def longer(master):
+    next(one for one in master.cells if one.id == "ex1").metadata["seconds"] = 300
+
+
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
+        (longer, "does not say that it has 300 s"),
         (change("ex1-test", points=None), "needs points"),
         (change("ex1-test", points=-1), "must be positive"),
         (change("ex1-test", locked=False), "'locked' must be true"),

@@ -589,8 +589,10 @@ class Link:
             kind = "iterator"
         elif callable(thing):
             kind = "function"
-        name = getattr(thing, "__qualname__", None) or type(thing).__qualname__
-        name = str(name).rsplit(".", 1)[-1]
+        name = f"the test's {kind}"  # what a test calls it would tell too much
+        if self.open:
+            name = getattr(thing, "__qualname__", None) or type(thing).__qualname__
+            name = str(name).rsplit(".", 1)[-1]
         bases = [path_of(base) for base in type(thing).__mro__]
         claim = next((path for path in bases if path), None)
         return self.count, [kind, name, claim]

@@ -23,9 +23,11 @@ from queue import Empty
 
 RESTARTS = 3  # of Python, for one submission
 PATIENCE = 5  # seconds that an interrupted kernel gets to answer
-# Times its limit that a cell gets while others keep the processor busy; a test gets
-# twice as much, for the judge computes, too.
-STRETCH = 3
+POLL = 1  # seconds between two looks at a cell that runs
+# Limits are in processor time. By the clock a cell gets so many times as much, for
+# others may keep the processor busy, a test twice as much, for the judge computes,
+# too, and the notebook:
+STRETCH, STRETCH_ALL = 3, 2
 CHARACTERS = 200_000  # of output kept of a cell
 ITEMS = 200  # outputs kept of a cell
 TIMEOUT, DIED, LATE = "timeout", "died", "late"
@@ -101,19 +103,24 @@ def executor():
         """
 
         def run(self, settings: dict, path: str, tell) -> None:
+            self.begin(settings, path, tell)
+            while not self.run_through():
+                pass
+
+        def begin(self, settings: dict, path: str, tell) -> None:
             self.tell, self.settings, self.path = tell, settings, path
             self.shutdown_kernel = "immediate"
             self.allow_errors = True
             self.on_cell_executed = self.note_exit
-            self.deadline = time.monotonic() + settings["total"]
-            self.given_up, self.told = {}, set()
-            while not self.run_through():
-                pass
+            self.deadline = time.monotonic() + STRETCH_ALL * settings["total"]
+            self.spent = 0.0  # processor time of all cells so far
+            self.given_up = {}
 
         def run_through(self) -> bool:
             """Run all cells in a fresh kernel; False if it must be done once more."""
             self.reset_execution_trackers()
             self.printed = {}
+            self.timeout = None  # for the start
             self.km = self.kc = None  # of a kernel that died nothing is used again
             with self.setup_kernel():
                 process = self.km.provisioner.pid
@@ -155,9 +162,9 @@ def executor():
 
         def run_one(self, cell, index: int, what: str) -> bool:
             """Run one cell; False if the kernel was lost."""
-            left = self.deadline - time.monotonic()
+            left = self.settings["total"] - self.spent
             key = index, what == "end"
-            if left <= 0:
+            if left <= 0 or time.monotonic() > self.deadline:
                 self.given_up.setdefault(key, LATE)
             elif len(self.given_up) > RESTARTS:
                 self.given_up.setdefault(key, LATE)
@@ -165,28 +172,34 @@ def executor():
                 self.report(cell, self.given_up[key])
                 return True
             ours = what == "locked"  # set-up and imports may take their time
-            most = self.settings["timeout"]
-            self.timeout = max(1, round(left if ours else min(most, left)))
-            self.quits = self.interrupted = False
-            self.stretch = STRETCH * (2 if what in ("test", "end") else 1)
-            self.started = time.monotonic()
-            self.used = processor_time(self.km.provisioner.pid)
+            most = self.settings["seconds"].get(cell.id, self.settings["timeout"])
+            self.most = left if ours else min(most, left)
+            stretch = STRETCH * (2 if what in ("test", "end") else 1)
+            started = time.monotonic()
+            self.until = min(started + stretch * self.most, self.deadline)
+            self.quits, self.interrupted = False, None
+            self.timeout = POLL  # nbclient then asks `_async_handle_timeout`
+            self.process = self.km.provisioner.pid
+            self.used = processor_time(self.process)
             try:
                 history = what not in ("test", "end")
                 self.execute_cell(cell, index, store_history=history)
             except DeadKernelError:
                 self.quits = True
             except CellTimeoutError:  # interrupted, but it does not come to an end
-                self.given_up[key] = TIMEOUT
-                self.report(cell, TIMEOUT)
+                self.given_up[key] = self.fate
+                self.report(cell, self.fate)
                 return False
+            finally:
+                used = processor_time(self.process) - self.used
+                self.spent += min(used, time.monotonic() - started)
             if self.quits:
                 self.given_up[key] = DIED
                 self.report(cell, DIED)
                 return False
-            if self.interrupted:
-                self.given_up[key] = TIMEOUT
-                self.report(cell, TIMEOUT)
+            if self.interrupted is not None:
+                self.given_up[key] = self.fate
+                self.report(cell, self.fate)
                 return self.answers()
             self.report(cell, "")
             return True
@@ -199,14 +212,17 @@ def executor():
             self.tell(line)
 
         async def _async_handle_timeout(self, timeout, cell=None):
-            """Interrupt a cell, unless a busy machine has kept it from running."""
-            waited = time.monotonic() - self.started
-            used = processor_time(self.km.provisioner.pid) - self.used
-            if used < timeout and waited < self.stretch * timeout:
-                await asyncio.sleep(0.5)
+            """Interrupt a cell that has had its time; then give it up."""
+            now = time.monotonic()
+            used = processor_time(self.process) - self.used
+            self.interrupt_on_timeout = self.interrupted is None
+            if self.interrupted is None and (used > self.most or now > self.until):
+                self.interrupted = now
+                late = self.spent + used > self.settings["total"] or now > self.deadline
+                self.fate = LATE if late else TIMEOUT
+            elif self.interrupted is None or now - self.interrupted < 2 * PATIENCE:
+                await asyncio.sleep(POLL / 2)
                 return None
-            self.interrupted = True
-            self.interrupt_on_timeout = True
             return await super()._async_handle_timeout(timeout, cell)
 
         def note_exit(self, **kwargs):

@@ -21,6 +21,7 @@ import nbformat
 from nbformat.v4 import new_output
 
 from book.grading import sandbox
+from book.grading.inside import PATIENCE, STRETCH_ALL
 from book.tools import exercises
 from book.tools.exercises import ROOT, kind, write
 
@@ -172,6 +173,23 @@ def master_cells(slug: str, variant=None) -> list:
     return exercises.vary(master, variant or "").cells
 
 
+def limited(settings: dict, cells: list) -> dict:
+    """The settings, with the cells of a master that may take longer than others.
+
+    `seconds` are theirs, by cell; the notebook has so much more.
+    """
+    most = settings["timeout"]
+    seconds = {cell.id: cell.metadata.get("seconds", 0) for cell in cells}
+    seconds = {name: value for name, value in seconds.items() if value > most}
+    total = settings["total"] + sum(value - most for value in seconds.values())
+    return settings | {"total": total, "seconds": seconds}
+
+
+def longest(settings: dict) -> float:
+    """Seconds by the clock that the box of a submission is kept, at most."""
+    return STRETCH_ALL * settings["total"] + 4 * PATIENCE + 60  # it starts, it ends
+
+
 def judge_job(job: dict, notebook, sock: Path) -> dict:
     """What the judge is told of a submission."""
     settings, cells = job["settings"], master_cells(job["slug"])
@@ -197,7 +215,8 @@ def judge_job(job: dict, notebook, sock: Path) -> dict:
 def run(folder: Path, job: dict) -> dict:
     """Run and judge the submission in `folder`."""
     notebook = nbformat.read(folder / "submitted.ipynb", as_version=4)
-    settings = job["settings"]
+    settings = limited(job["settings"], master_cells(job["slug"]))
+    job = job | {"settings": settings}
     place = Path(tempfile.mkdtemp(prefix="border-", dir="/tmp"))
     try:
         submission = place / "submission.ipynb"
@@ -246,7 +265,7 @@ def execute(submission, sock, job) -> tuple[dict, str]:
     inside = "/submission.ipynb", "/judge"
     run = [python_in_box(), "-m", "book.grading.inside", *inside]
     kinds = {c.id: kind(c) for c in master_cells(job["slug"])}  # not the student's word
-    told = {name: settings[name] for name in ("timeout", "total", "memory")}
+    told = {n: settings[n] for n in ("timeout", "seconds", "total", "memory")}
     told |= {"kinds": kinds, "disk": DISK, "processes": sandbox.process_limit()}
     pipes, folder = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}, None
     if settings.get("unsafe"):
@@ -274,7 +293,7 @@ def execute(submission, sock, job) -> tuple[dict, str]:
         elif isinstance(found.get("cell"), str) and len(cells) < CELLS:
             cells[found["cell"]] = found
 
-    limits = sandbox.Limits(3 * settings["total"] + 60, settings["memory"])
+    limits = sandbox.Limits(longest(settings), settings["memory"])
     why = sandbox.watch(process, limits, take)
     done = cells.pop("done", {"trouble": "it ended before the notebook did"})
     if not why and "trouble" in done:
@@ -296,9 +315,8 @@ def incidents(notebook, cells, why, tests, settings) -> tuple[str, list[str]]:
     for name, found in cells.items():
         if name not in known:
             continue
-        sentence = SENTENCES.get(str(found.get("fate")))
-        if sentence:
-            notes.append(f"Cell {name}: {sentence.format(**settings)}.")
+        if sentence := fate_of(name, found, settings):
+            notes.append(f"Cell {name}: {sentence}.")
             died = found["fate"] == "died" or status == "crashed"
             status = "crashed" if died else "timeout"
     if why:
@@ -308,6 +326,13 @@ def incidents(notebook, cells, why, tests, settings) -> tuple[str, list[str]]:
         if test.pop("late"):
             notes.append(f"Cell {name}: passed with what stood there at the end.")
     return status, notes
+
+
+def fate_of(cell: str, found: dict, settings: dict) -> str:
+    """Why a cell was stopped, as a sentence; "" if it was not."""
+    sentence = SENTENCES.get(str(found.get("fate")), "")
+    timeout = settings["seconds"].get(cell, settings["timeout"])
+    return sentence.format(timeout=timeout, total=settings["total"])
 
 
 def show(notebook, cells, tests, settings) -> None:
@@ -328,9 +353,8 @@ def show(notebook, cells, tests, settings) -> None:
         for output in outputs if isinstance(outputs, list) else []:
             if one := checked_output(output):
                 cell.outputs.append(one)
-        sentence = SENTENCES.get(str(found.get("fate")))
-        if sentence:
-            cell.outputs.append(error("Stopped", sentence.format(**settings)))
+        if sentence := fate_of(cell.id, found, settings):
+            cell.outputs.append(error("Stopped", sentence))
 
 
 def error(name: str, text: str):
@@ -372,7 +396,8 @@ def grade_one(folder: Path, job: dict) -> None:
     Args:
         folder: has submitted.ipynb, whose cells have the ids of the student copy.
         job: {"slug", "settings", "student", "variant", "key"}; settings are timeout
-            and total (seconds of a cell and of the notebook), memory (GiB) and unsafe
+            and total (seconds of processor time of a cell and of the notebook; a
+            master's cell may have more, "seconds"), memory (GiB) and unsafe
             (without a sandbox). Where no sandbox works, nothing is written: ask
             `sandbox.bubblewrap()` before.
     """

@@ -60,6 +60,7 @@ def stamp(master) -> str:
         for c in master.cells
         if kind(c) in ("test", "locked", "numbers")
     ]
+    parts += [(c.id, c.metadata.get("seconds")) for c in master.cells]
     files = [Path(__file__).with_name(f"{name}.py") for name in RUNNERS]
     files = [path for path in files if path.exists()]
     return fingerprint(parts, digest(ROOT / "utils", *files))
@@ -251,12 +252,11 @@ def plan(found: list, masters: dict, settings: dict, chosen) -> list:
 
 def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> None:
     """Grade submissions, `jobs` at a time, each in a process of its own."""
-    import book.grading.feedback  # once for all processes
-    import book.grading.one  # noqa: F401
+    import book.grading.feedback  # noqa: F401 (once for all processes)
+    from book.grading.one import limited, longest
 
     context = multiprocessing.get_context("fork")
     queue, running, done, start = list(todo), {}, 0, time.monotonic()
-    longest = 4 * settings["total"] + PAGE_SECONDS  # seconds; it stops itself before
     while queue or running:
         while queue and len(running) < jobs:
             one, paper = queue.pop(0)
@@ -269,9 +269,11 @@ def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> Non
             }
             process = context.Process(target=work, args=(one.folder, job, paper))
             process.start()
-            running[process.sentinel] = (process, one, paper, time.monotonic())
+            limits = limited(settings, masters[one.slug].cells)
+            most = 2 * longest(limits) + PAGE_SECONDS  # it stops itself before
+            running[process.sentinel] = (process, one, paper, time.monotonic(), most)
         for sentinel in wait(list(running), timeout=5):
-            process, one, paper, since = running.pop(sentinel)
+            process, one, paper, since, _ = running.pop(sentinel)
             process.join()
             if not take(one, masters[one.slug], paper):
                 if not (one.folder / "run.json").exists():
@@ -285,8 +287,8 @@ def grade_all(todo: list, settings: dict, jobs: int, masters: dict, each) -> Non
             later = f", about {minutes:.0f} min left" if minutes > 1 else ""
             print(f"[{done}/{len(todo)}] {line(one)} ({took:.0f} s{later})", flush=True)
             each(one)
-        for process, *_, since in running.values():
-            if time.monotonic() - since > longest:
+        for process, *_, since, most in running.values():
+            if time.monotonic() - since > most:
                 process.kill()
 
 

@@ -214,6 +214,12 @@ def vary(master, student: str):
 
 # --- the student copy
 
+CELL_SECONDS, NOTEBOOK_SECONDS = 30, 300  # of processor time, where it is graded
+LIMITS = (
+    f"When this notebook is graded, a cell may compute for {CELL_SECONDS} seconds, "
+    f"unless its task says otherwise, and all of it for {NOTEBOOK_SECONDS // 60} "
+    "minutes; a cell that takes longer is stopped."
+)
 CHECKS = ("all", "visible", "none")
 TOOLS = (
     '`check("1")` tests your answers to task 1, on more cases than you see here, and '
@@ -262,8 +268,9 @@ def student_copy(master, slug: str, student: str = "", checks: str = "all"):
             new.source = rendered(new.source, numbers.get(mine, {}))
         if cell.cell_type == "code":
             new.outputs, new.execution_count = [], None
-        if cell.id == "title" and checks != "none":
-            new.source += f"\n\n{TOOLS}"
+        if cell.id == "title":
+            tools = f"{TOOLS}\n\n" if checks != "none" else ""
+            new.source += f"\n\n{tools}{LIMITS}"
         made.cells.append(new)
         if cell.id == "setup" and checks != "none":
             hidden = "" if checks == "all" else ", hidden=False"
@@ -458,6 +465,10 @@ def check_master(notebook) -> list[str]:
 def check_task(name: str, cells: list) -> list[str]:
     """What is wrong with the cells of a task together, as sentences."""
     problems = []
+    for cell in cells:
+        seconds = cell.metadata.get("seconds")
+        if seconds and f"{seconds // 60} minutes when" not in cells[0].source:
+            problems.append(f"{cell.id}: its text does not say that it has {seconds} s")
     if cells[0].id != f"{name}-text" or about(cells[0].source) is None:
         problems.append(
             f"{name}: it must open with a Markdown cell {name}-text, '## K Title (P "

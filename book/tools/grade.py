@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from book.grading import marks, platforms, points, receive, running  # noqa: E402
 from book.grading.report import Report, tell, write_for_import  # noqa: E402
 from book.tools.exercises import (  # noqa: E402
+    CELL_SECONDS,
+    NOTEBOOK_SECONDS,
     GradingError,
     enter_environment,
     write,
@@ -47,13 +49,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--hidden", action="store_true", help="show the hidden tests on the pages")
     add("--variants", action="store_true", help="numbers by the roster's ids")
     add("--unsafe", action="store_true", help="run without the sandbox")
-    add(
-        "--timeout",
-        type=int,
-        default=30,
-        help="seconds of computing for a cell (%(default)s)",
-    )
-    add("--total", type=int, default=300, help="seconds for a notebook (%(default)s)")
+    cell, whole = "seconds of computing for a cell", "seconds for a notebook"
+    add("--timeout", type=int, default=CELL_SECONDS, help=f"{cell} (%(default)s)")
+    add("--total", type=int, default=NOTEBOOK_SECONDS, help=f"{whole} (%(default)s)")
     add("--memory", type=int, default=4, help="GiB for a notebook (%(default)s)")
     add("--jobs", type=int, default=0, help="notebooks at once (one for each core)")
     add("--again", action="store_true", help="also run what was graded before")

@@ -243,8 +243,12 @@ def test_a_given_cell_with_a_line_more_is_still_given():
 
 
 def test_a_star_forbids_nothing_that_is_known_from_elsewhere():
+    test = "assert f == F.relu\n# forbidden: torch.*"
     cells = ["from torch import *", "def g(x): return x", "def f(x): return len(g(np))"]
-    assert forbidden("assert f\n# forbidden: torch.*", GIVEN, cells) == ""
+    assert forbidden(test, GIVEN, cells) == ""
+    again = "from torch.nn import functional as F"  # the same as in the given cell
+    assert forbidden(test, GIVEN, [*cells, again]) == ""
+    assert forbidden(test, GIVEN, [*cells, "from torch.nn import grad as F"]) != ""
 
 
 @pytest.mark.parametrize(

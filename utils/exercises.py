@@ -277,6 +277,7 @@ def definitions(test: str, given: list[str], sources: list[str]) -> list:
         sources: those of the student's cells, in the order in which they ran.
     """
     ours = {ast.dump(s) for source in given for s in parsed(source).body}
+    known, _ = imported(map(parsed, given))
     table = {}
     for source in [*given, *sources]:
         for statement in parsed(source).body:
@@ -293,10 +294,11 @@ def definitions(test: str, given: list[str], sources: list[str]) -> list:
         todo.remove(name := min(todo))
         seen.add(name)
         for statement in table.get(name, []):
-            if ast.dump(statement) not in ours:
-                alone = ast.Name(name, ast.Load())  # of an import this name counts
-                imports = isinstance(statement, ast.Import | ast.ImportFrom)
-                found.append(alone if imports else statement)
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                if imported([statement])[0].get(name) != known.get(name):
+                    found.append(ast.Name(name, ast.Load()))  # this name counts alone
+            elif ast.dump(statement) not in ours:
+                found.append(statement)
             todo |= reads(statement) - seen
     return found
 

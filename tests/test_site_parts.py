@@ -122,7 +122,64 @@ def test_wrong_formula_is_an_error(tex):
     assert formulas.PAINTER.draw("a", display=False), "it goes on after an error"
 
 
+@pytest.mark.parametrize(
+    ("tex", "parts", "number"),
+    [
+        ("a = b, \\qquad\\qquad c = d. \\tag{2.3}", ["a = b,", "c = d."], "2.3"),
+        (r"{a \qquad b} \left( c \qquad d \right)", [], ""),
+        (r"\begin{pmatrix} a \qquad b \end{pmatrix} \tag{1}", [], "1"),
+        (r"a \\ b \qquad \text{or} \qquad c", [r"a \\ b", r"\text{or}", "c"], ""),
+    ],
+)
+def test_a_display_has_statements(tex, parts, number):
+    found, tag = formulas.statements(tex)
+    assert (found if parts else found[1:]) == parts
+    assert tag == number
+
+
+def test_what_stands_at_a_formula_stays_with_it():
+    words = nodes.paragraph("", "", nodes.Text("a, b (("), nodes.math("", "x_1"))
+    words += [
+        nodes.Text("), 5"),
+        nodes.math("", "x"),
+        nodes.Text(", "),
+        nodes.Text("."),
+    ]
+    document = nodes.document(None, None, "", words)
+    formulas.keep_together(None, document, "")
+    assert words.astext() == "a, b ((x_1), 5x, ."
+    (whole,) = document.findall(nodes.inline)
+    assert whole["classes"] == ["whole"]
+    assert whole.astext() == "((x_1),"
+
+
+def test_a_number_keeps_its_per_cent():
+    code = nodes.literal("", "5 % 3")
+    words = nodes.paragraph("", "", nodes.Text("of % 5 % and"), code)
+    words += [nodes.math("", "7"), nodes.Text(" %")]
+    extension.keep_per_cent(None, nodes.document(None, None, "", words), "")
+    assert words.astext() == "of % 5\u00a0% and5 % 37\u00a0%"
+
+
 # ------------------------------------------------------------ code
+
+
+def test_an_option_in_code_is_one_word():
+    code = '<code class="docutils literal notranslate">{}</code>'
+    drawn = extension.plain_code(code.format("python -m a --no-b c-d"))
+    assert drawn == code.format(
+        'python <span class="whole">-m</span> a <span class="whole">--no-b</span> c-d'
+    )
+
+
+def test_lists_of_numbers_stay_on_one_line():
+    entries = [
+        nodes.entry("", nodes.paragraph("", x)) for x in ("2, 1,000", "2 a", "2")
+    ]
+    rows = nodes.tbody("", nodes.row("", *entries))
+    table = nodes.table("", nodes.tgroup("", rows))
+    extension.box_tables(None, nodes.document(None, None, "", table), "")
+    assert [entry["classes"] for entry in entries] == [["numbers"], [], []]
 
 
 def test_code_has_no_more_elements_than_colours():
@@ -173,7 +230,9 @@ def test_a_figure_is_as_wide_as_its_labels_ask_for(drawing):
     html = figures.figure(drawing.replace("<g", label + "</g><g", 1), "A", "f", {}, "")
     least = re.search(r"--least:(\d+)px", html)
     assert int(least[1]) == math.ceil(figures.SMALLEST * 216 / 5)
-    assert "--least" not in figures.figure(drawing, "A", "f", {}, "")
+    plain = figures.figure(drawing, "A", "f", {}, "")
+    assert "--least" not in plain
+    assert '<div class="figure-box">' in plain, "it has no box to scroll in"
 
 
 def test_a_caption_has_number_and_title():
@@ -242,7 +301,7 @@ def prepared(monkeypatch, tmp_path):
 def test_explorer_brings_still_sentence_and_state(prepared):
     first, second = prepared()
     assert 'aria-label="Still."' in first
-    assert '<p class="explorer-sentence">A sentence.</p>' in first
+    assert '<p class="explorer-sentence">A sentence.<noscript> To play' in first
     assert '"state":{"value":3}' in first
     assert 'style="--live:calc(500px + -0.5*clamp(0px,100cqw - 300px,100px))"' in first
     assert "export default" in first
@@ -425,6 +484,12 @@ def test_words_with_other_meanings_are_in_the_glossary():
             "**You need** [chapter 6](06-a.ipynb)\n(A).\n\n**Time** half an hour.",
             30,
             [6],
+        ),
+        (
+            "**You need** chapters 2 (a), 4 (1×1, b), 7 and 8 (c).\n\n"
+            "**Time** 5 minutes.",
+            5,
+            [2, 4, 7, 8],
         ),
         ("**You need** Python.\n\n**Time** a good 25 minutes to read.", 25, []),
         ("**You need** a cat.\n\n**Time** a good half hour to read.", 30, []),

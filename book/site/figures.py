@@ -134,14 +134,14 @@ def two_files(svg, alt, files, to_files, kind="plot", shown="") -> str:
 
 
 def framed(content: str, caption: tuple[str, str] | None) -> str:
-    """A figure with its number and caption, if it has them."""
+    """A figure in a box to scroll in, with its number and caption, if it has them."""
+    box = f'<div class="figure-box">{content}</div>'
     if caption is None:
-        return f'<div class="figure">{content}</div>'
+        return f'<div class="figure">{box}</div>'
     number, text = caption
     return (
-        f'<figure class="figure" id="figure-{number.replace(".", "-")}"><div class="'
-        f'figure-box">{content}</div><figcaption><b>Figure {number}</b> '
-        f"{html.escape(text)}</figcaption></figure>"
+        f'<figure class="figure" id="figure-{number.replace(".", "-")}">{box}'
+        f"<figcaption><b>Figure {number}</b> {html.escape(text)}</figcaption></figure>"
     )
 
 

@@ -17,7 +17,16 @@ import pytest
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from book.site import changes, extension, figures, formulas, notebooks, notes, start
+from book.site import (
+    changes,
+    extension,
+    figures,
+    formulas,
+    notebooks,
+    notes,
+    search,
+    start,
+)
 from book.tools import browser, layout, vendor
 from utils import explorers, plotting
 
@@ -416,6 +425,18 @@ def test_faults_stop_the_build_and_are_named(tmp_path):
         place = f"04-a.md:{lines.index(fault) + 1}"
         assert any(words in x and place in x for x in said), (fault, said)
     assert len(said) == len(FAULTS)
+
+
+# ------------------------------------------------------------ search
+
+
+def test_search_knows_terms_and_says_where_a_formula_was():
+    body = [nodes.strong("", "a term"), nodes.Text(" is "), nodes.math("", r"\eta x")]
+    body += [nodes.Text(", or "), nodes.math("", r"\frac{1}{2}"), nodes.Text(".")]
+    page = nodes.section("", nodes.title("", "A"), nodes.paragraph("", "", *body))
+    page["ids"] = ["a"]
+    found = search.sections(nodes.document(None, None, "", page), "page", "Book")
+    assert found == [["page", "", "Book", "A", "a term is η x, or ….", "a term"]]
 
 
 # ------------------------------------------------------------ terms, cards, changes

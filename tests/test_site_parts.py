@@ -234,6 +234,19 @@ def test_big_figure_becomes_two_files(drawing, monkeypatch):
     assert all(f'src="../files/{name}"' in html for name in files)
 
 
+def test_coloured_words_are_lighter_on_a_dark_page(drawing, monkeypatch):
+    """What they name keeps its colour."""
+    blue, files = plotting.COLORS["blue"], {}
+    word = f'<g style="fill: {blue}" transform="translate(1 2) scale(0.1 -0.1)"/>'
+    monkeypatch.setattr(figures, "MOST_INLINE", 10)
+    figures.figure(drawing.replace("<defs", f"{word}<defs", 1), "A", "f", files, "")
+    light, dark = files.values()
+    assert f'"fill: {blue}"' in light
+    assert f'"fill: {blue}"' not in dark
+    assert f"stroke: {blue}" in dark
+    assert '"fill: #4aa8e8"' in dark
+
+
 def test_a_figure_is_as_wide_as_its_labels_ask_for(drawing):
     label = '<g transform="scale(0.05 -0.05)">'  # 5 points high
     html = figures.figure(drawing.replace("<g", label + "</g><g", 1), "A", "f", {}, "")

@@ -22,6 +22,11 @@ SENTINELS = {
     plotting.MUTED: ("fig-muted", "#6e7781", "#98a2ae"),
     "#000000": ("ink", "#1f2328", "#e6e9ee"),
 }
+# Colours of words on a dark page: the explorers', light enough for small letters.
+ON_DARK = {"blue": "#4aa8e8", "orange": "#f0953a", "green": "#35b88d"}
+ON_DARK |= {"red": "#f07a89", "purple": "#c98ad4"}
+ON_DARK = {plotting.COLORS[name]: lighter for name, lighter in ON_DARK.items()}
+WORDS = re.compile(r'(?<=style="fill: )#\w{6}(?=" transform="translate)')
 STYLE = re.compile(r'style="([^"]*)"')
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
@@ -118,6 +123,8 @@ def two_files(svg, alt, files, to_files, kind="plot", shown="") -> str:
     images = []
     for mode, pick in (("light", 1), ("dark", 2)):
         text = paint(svg, lambda *names, pick=pick: names[pick])
+        if mode == "dark":
+            text = WORDS.sub(lambda color: ON_DARK.get(color[0], color[0]), text)
         text = re.sub(
             r"^<svg[^>]*>",
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} '

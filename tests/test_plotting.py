@@ -8,10 +8,22 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.colors import to_rgb
 
+from book.site.figures import narrowest
 from utils import plotting
+from utils.figures import (
+    alexnet,
+    convolution1d,
+    lenet,
+    mlp,
+    perceptron,
+    resnet,
+    transfer,
+)
 from utils.plotting import COLORS, PALETTE, image_grid, show, to_svg
+from utils.training import History
 
 mpl.use("Agg")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -235,3 +247,81 @@ def test_number_grid_writes_every_number_and_frames_the_window():
     plotting.plt.close(fig)
     with pytest.raises(ValueError, match=r"\(H, W\), got \(3,\)"):
         plotting.number_grid(ax, [1, 2, 3])
+
+
+# --- on a phone
+
+PHONE = 358  # pixels that a figure has there; a wider one scrolls
+
+
+def curves(*names):
+    return {name: np.linspace(0.9, 0.1 + 0.1 * k, 4) for k, name in enumerate(names)}
+
+
+def labels(*names):
+    return {name: {n: [0.2, 0.3] for n in (10, 100, 1000)} for name in names}
+
+
+KEYS = {
+    "accuracy by pass": lambda: perceptron.accuracy_by_pass(curves("one", "two")),
+    "room": lambda: convolution1d.room(*[np.arange(40.0)] * 4),
+    "weights": lambda: convolution1d.weights_by_step(np.eye(3), [0, 1, 2]),
+    "race": lambda: alexnet.race({"ReLU": [[0.2, 0.3]], "tanh": [[0.3, 0.5]]}),
+    "small nets": lambda: lenet.errors_by_epoch(curves("original", "lecture")),
+    "photographs": lambda: resnet.photograph_errors(
+        {(f"plain-{n}", part): [9, 8] for n in (20, 56) for part in ("train", "test")}
+    ),
+    "gradients": lambda: resnet.gradient_lengths(
+        {(kind, 0): [1e-20, 1, 10] for kind in ("plain", "no norm, default")}
+    ),
+    "ladder": lambda: resnet.training_errors(
+        {
+            f"{kind}, {depth}": History([], [0.2, 0.8], [], [0.1, 0.7])
+            for kind in ("plain", "residual")
+            for depth in (20, 32)
+        }
+    ),
+    "one task": lambda: transfer.by_labels({"a": labels("probe, then all", "frozen")}),
+    "two tasks": lambda: transfer.by_labels({"a": labels("b"), "c": labels("d")}),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_is_seen_on_a_phone(name):
+    """A figure opens at its left end, no narrower than its labels ask for."""
+    with plt.rc_context():
+        plotting.use_style()
+        fig = KEYS[name]()
+        svg = to_svg(fig, "A")
+        shown = max(PHONE, narrowest(svg, 72 * fig.get_figwidth()))
+        keys = fig.legends + [ax.get_legend() for ax in fig.axes if ax.get_legend()]
+        ends = [key.get_window_extent().x1 / fig.bbox.width * shown for key in keys]
+        plt.close(fig)
+    assert ends
+    assert max(ends) <= PHONE
+
+
+def test_epochs_are_whole_numbers():
+    E = {rate: np.ones((4, 2)) for rate in (0.02, 0.2, 2)}
+    for fig in (KEYS["small nets"](), mlp.digits_curves(E, 0.2)):
+        fig.canvas.draw()
+        for ax in fig.axes:
+            assert all(tick == round(tick) for tick in ax.get_xticks())
+        plt.close(fig)
+
+
+def test_titles_of_layers_stand_on_one_line():
+    sides = {"c1": (6, 28), "s2": (6, 14), "c3": (16, 10), "s4": (16, 5)}
+    maps = {name: np.ones((1, n, side, side)) for name, (n, side) in sides.items()}
+    maps |= {
+        "c5": np.ones((1, 120)),
+        "f6": np.ones((1, 84)),
+        "output": torch.ones(1, 10),
+    }
+    with plt.rc_context():
+        plotting.use_style()
+        fig = lenet.stages(np.ones((32, 32)), maps)
+        fig.canvas.draw()
+        heights = [ax.title.get_window_extent().y0 for ax in fig.axes]
+        plt.close(fig)
+    assert np.ptp(heights) < 1

@@ -17,7 +17,16 @@ import pytest
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from book.site import changes, extension, figures, formulas, notebooks, notes, start
+from book.site import (
+    changes,
+    extension,
+    figures,
+    formulas,
+    notebooks,
+    notes,
+    search,
+    start,
+)
 from book.tools import browser, layout, vendor
 from utils import explorers, plotting
 
@@ -122,7 +131,64 @@ def test_wrong_formula_is_an_error(tex):
     assert formulas.PAINTER.draw("a", display=False), "it goes on after an error"
 
 
+@pytest.mark.parametrize(
+    ("tex", "parts", "number"),
+    [
+        ("a = b, \\qquad\\qquad c = d. \\tag{2.3}", ["a = b,", "c = d."], "2.3"),
+        (r"{a \qquad b} \left( c \qquad d \right)", [], ""),
+        (r"\begin{pmatrix} a \qquad b \end{pmatrix} \tag{1}", [], "1"),
+        (r"a \\ b \qquad \text{or} \qquad c", [r"a \\ b", r"\text{or}", "c"], ""),
+    ],
+)
+def test_a_display_has_statements(tex, parts, number):
+    found, tag = formulas.statements(tex)
+    assert (found if parts else found[1:]) == parts
+    assert tag == number
+
+
+def test_what_stands_at_a_formula_stays_with_it():
+    words = nodes.paragraph("", "", nodes.Text("a, b (("), nodes.math("", "x_1"))
+    words += [
+        nodes.Text("), 5"),
+        nodes.math("", "x"),
+        nodes.Text(", "),
+        nodes.Text("."),
+    ]
+    document = nodes.document(None, None, "", words)
+    formulas.keep_together(None, document, "")
+    assert words.astext() == "a, b ((x_1), 5x, ."
+    (whole,) = document.findall(nodes.inline)
+    assert whole["classes"] == ["whole"]
+    assert whole.astext() == "((x_1),"
+
+
+def test_a_number_keeps_its_per_cent():
+    code = nodes.literal("", "5 % 3")
+    words = nodes.paragraph("", "", nodes.Text("of % 5 % and"), code)
+    words += [nodes.math("", "7"), nodes.Text(" %")]
+    extension.keep_per_cent(None, nodes.document(None, None, "", words), "")
+    assert words.astext() == "of % 5\u00a0% and5 % 37\u00a0%"
+
+
 # ------------------------------------------------------------ code
+
+
+def test_an_option_in_code_is_one_word():
+    code = '<code class="docutils literal notranslate">{}</code>'
+    drawn = extension.plain_code(code.format("python -m a --no-b c-d"))
+    assert drawn == code.format(
+        'python <span class="whole">-m</span> a <span class="whole">--no-b</span> c-d'
+    )
+
+
+def test_lists_of_numbers_stay_on_one_line():
+    entries = [
+        nodes.entry("", nodes.paragraph("", x)) for x in ("2, 1,000", "2 a", "2")
+    ]
+    rows = nodes.tbody("", nodes.row("", *entries))
+    table = nodes.table("", nodes.tgroup("", rows))
+    extension.box_tables(None, nodes.document(None, None, "", table), "")
+    assert [entry["classes"] for entry in entries] == [["numbers"], [], []]
 
 
 def test_code_has_no_more_elements_than_colours():
@@ -168,12 +234,27 @@ def test_big_figure_becomes_two_files(drawing, monkeypatch):
     assert all(f'src="../files/{name}"' in html for name in files)
 
 
+def test_coloured_words_are_lighter_on_a_dark_page(drawing, monkeypatch):
+    """What they name keeps its colour."""
+    blue, files = plotting.COLORS["blue"], {}
+    word = f'<g style="fill: {blue}" transform="translate(1 2) scale(0.1 -0.1)"/>'
+    monkeypatch.setattr(figures, "MOST_INLINE", 10)
+    figures.figure(drawing.replace("<defs", f"{word}<defs", 1), "A", "f", files, "")
+    light, dark = files.values()
+    assert f'"fill: {blue}"' in light
+    assert f'"fill: {blue}"' not in dark
+    assert f"stroke: {blue}" in dark
+    assert '"fill: #4aa8e8"' in dark
+
+
 def test_a_figure_is_as_wide_as_its_labels_ask_for(drawing):
     label = '<g transform="scale(0.05 -0.05)">'  # 5 points high
     html = figures.figure(drawing.replace("<g", label + "</g><g", 1), "A", "f", {}, "")
     least = re.search(r"--least:(\d+)px", html)
     assert int(least[1]) == math.ceil(figures.SMALLEST * 216 / 5)
-    assert "--least" not in figures.figure(drawing, "A", "f", {}, "")
+    plain = figures.figure(drawing, "A", "f", {}, "")
+    assert "--least" not in plain
+    assert '<div class="figure-box">' in plain, "it has no box to scroll in"
 
 
 def test_a_caption_has_number_and_title():
@@ -242,7 +323,7 @@ def prepared(monkeypatch, tmp_path):
 def test_explorer_brings_still_sentence_and_state(prepared):
     first, second = prepared()
     assert 'aria-label="Still."' in first
-    assert '<p class="explorer-sentence">A sentence.</p>' in first
+    assert '<p class="explorer-sentence">A sentence.<noscript> To play' in first
     assert '"state":{"value":3}' in first
     assert 'style="--live:calc(500px + -0.5*clamp(0px,100cqw - 300px,100px))"' in first
     assert "export default" in first
@@ -359,6 +440,18 @@ def test_faults_stop_the_build_and_are_named(tmp_path):
     assert len(said) == len(FAULTS)
 
 
+# ------------------------------------------------------------ search
+
+
+def test_search_knows_terms_and_says_where_a_formula_was():
+    body = [nodes.strong("", "a term"), nodes.Text(" is "), nodes.math("", r"\eta x")]
+    body += [nodes.Text(", or "), nodes.math("", r"\frac{1}{2}"), nodes.Text(".")]
+    page = nodes.section("", nodes.title("", "A"), nodes.paragraph("", "", *body))
+    page["ids"] = ["a"]
+    found = search.sections(nodes.document(None, None, "", page), "page", "Book")
+    assert found == [["page", "", "Book", "A", "a term is η x, or ….", "a term"]]
+
+
 # ------------------------------------------------------------ terms, cards, changes
 
 
@@ -425,6 +518,12 @@ def test_words_with_other_meanings_are_in_the_glossary():
             "**You need** [chapter 6](06-a.ipynb)\n(A).\n\n**Time** half an hour.",
             30,
             [6],
+        ),
+        (
+            "**You need** chapters 2 (a), 4 (1×1, b), 7 and 8 (c).\n\n"
+            "**Time** 5 minutes.",
+            5,
+            [2, 4, 7, 8],
         ),
         ("**You need** Python.\n\n**Time** a good 25 minutes to read.", 25, []),
         ("**You need** a cat.\n\n**Time** a good half hour to read.", 30, []),

@@ -34,6 +34,7 @@ from book.tools import vendor
 
 LOGGER = logging.getLogger(__name__)
 HERE = Path(__file__).parent
+CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 FIGURES = "_static/figures"
 CHINESE = re.compile("([\u4e00-\u9fff][\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]*)")
 # Changes with every file of the site: pages are written anew, and browsers ask again.
@@ -104,7 +105,10 @@ def inline_drawings(app, doctree, docname):
 
 
 def box_tables(app, doctree, docname):
-    """Give each table a box of its own to scroll in."""
+    """Give each table a box of its own to scroll in; lists of numbers do not wrap."""
+    for entry in doctree.findall(nodes.entry):
+        if re.fullmatch(r"[\d.,]+(?: [\d.,]+)+", entry.astext().strip()):
+            entry["classes"].append("numbers")
     for table in list(doctree.findall(nodes.table)):
         box = nodes.container("", classes=["table-box"])
         table.replace_self(box)
@@ -125,6 +129,14 @@ def mark_chinese(app, doctree, docname):
             else:
                 parts.append(nodes.Text(part))
         text.parent.replace(text, parts)
+
+
+def keep_per_cent(app, doctree, docname):
+    """Keep "%" on the line of its number."""
+    for text in list(doctree.findall(nodes.Text)):
+        kept = re.sub(r"(?<!\D) (?=%)", "\u00a0", text)
+        if kept != text and not isinstance(text.parent, CODE):
+            text.parent.replace(text, nodes.Text(kept))
 
 
 def describe(doctree) -> str:
@@ -165,6 +177,7 @@ BOXES = re.compile(
     r"<pre>(.*?)</pre></div>\s*</div>",
     re.S,
 )
+OPTIONS = re.compile(r'(?<=<code class="docutils literal notranslate">)[^<]* -[^<]*')
 WORD = re.compile(r'<span class="(\w{1,2})">([^<]*)</span>( *)')
 
 
@@ -195,6 +208,14 @@ def plain_code(body: str) -> str:
     body = body.replace("<pre><span></span>", "<pre>")
     body = BOXES.sub(code_box, body)
     body = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", body)
+    body = OPTIONS.sub(
+        lambda code: re.sub(
+            r"(?<= )-\S+", r'<span class="whole">\g<0></span>', code[0]
+        ),
+        body,
+    )
+    # MyST-NB's, which voices would read instead of the words of the fold.
+    body = body.replace(' aria-label="Toggle hidden content"', "")
     body = WORD.sub(lambda m: m[0] if m[1] in COLOURS else m[2] + m[3], body)
     return re.sub(f"(?:{WORD.pattern}){{2,}}", one_colour, body)
 
@@ -312,6 +333,9 @@ def setup(app):
     app.connect("doctree-resolved", inline_drawings)
     app.connect("doctree-resolved", box_tables)
     app.connect("doctree-resolved", mark_chinese)
+    app.connect("doctree-resolved", keep_per_cent)
+    # When all that reads a text has read it whole.
+    app.connect("doctree-resolved", formulas.keep_together, priority=900)
     app.connect("html-page-context", add_context, priority=900)
     app.connect("build-finished", write_files)
     return {"version": VERSION, "env_version": int(VERSION, 16)}

@@ -22,6 +22,11 @@ SENTINELS = {
     plotting.MUTED: ("fig-muted", "#6e7781", "#98a2ae"),
     "#000000": ("ink", "#1f2328", "#e6e9ee"),
 }
+# Colours of words on a dark page: the explorers', light enough for small letters.
+ON_DARK = {"blue": "#4aa8e8", "orange": "#f0953a", "green": "#35b88d"}
+ON_DARK |= {"red": "#f07a89", "purple": "#c98ad4"}
+ON_DARK = {plotting.COLORS[name]: lighter for name, lighter in ON_DARK.items()}
+WORDS = re.compile(r'(?<=style="fill: )#\w{6}(?=" transform="translate)')
 STYLE = re.compile(r'style="([^"]*)"')
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
@@ -118,6 +123,8 @@ def two_files(svg, alt, files, to_files, kind="plot", shown="") -> str:
     images = []
     for mode, pick in (("light", 1), ("dark", 2)):
         text = paint(svg, lambda *names, pick=pick: names[pick])
+        if mode == "dark":
+            text = WORDS.sub(lambda color: ON_DARK.get(color[0], color[0]), text)
         text = re.sub(
             r"^<svg[^>]*>",
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {size} '
@@ -134,14 +141,14 @@ def two_files(svg, alt, files, to_files, kind="plot", shown="") -> str:
 
 
 def framed(content: str, caption: tuple[str, str] | None) -> str:
-    """A figure with its number and caption, if it has them."""
+    """A figure in a box to scroll in, with its number and caption, if it has them."""
+    box = f'<div class="figure-box">{content}</div>'
     if caption is None:
-        return f'<div class="figure">{content}</div>'
+        return f'<div class="figure">{box}</div>'
     number, text = caption
     return (
-        f'<figure class="figure" id="figure-{number.replace(".", "-")}"><div class="'
-        f'figure-box">{content}</div><figcaption><b>Figure {number}</b> '
-        f"{html.escape(text)}</figcaption></figure>"
+        f'<figure class="figure" id="figure-{number.replace(".", "-")}">{box}'
+        f"<figcaption><b>Figure {number}</b> {html.escape(text)}</figcaption></figure>"
     )
 
 

@@ -64,10 +64,37 @@ class Painter:
 
 
 PAINTER = Painter()
+OPENING = re.compile(r"[(\[“]+$")
+CLOSING = re.compile(r"(?:[,.;:!?)\]”’-]|\u00a0%)+")
 
 
-def _draw(node, display: bool) -> str:
-    tex = node.astext().strip()
+def keep_together(app, doctree, docname):
+    """Let no line begin with what ends behind a formula, or end with what opens it.
+
+    A browser may break the line on both sides of most formulas, even before a comma.
+    """
+    for formula in list(doctree.findall(nodes.math)):
+        if len(formula.astext()) == 1:
+            continue  # a letter is mere text
+        line = formula.parent
+        place = line.index(formula)
+        parts = [formula]
+        before, after = line[place - 1 : place], line[place + 1 : place + 2]
+        if after and isinstance(after[0], nodes.Text):
+            if found := CLOSING.match(after[0]):
+                parts.append(nodes.Text(found[0]))
+                line[place + 1] = nodes.Text(after[0][found.end() :])
+        if before and isinstance(before[0], nodes.Text):
+            if found := OPENING.search(before[0]):
+                parts.insert(0, nodes.Text(found[0]))
+                line[place - 1] = nodes.Text(before[0][: found.start()])
+        if len(parts) > 1:
+            line[place] = whole = nodes.inline("", classes=["whole"])
+            whole += parts
+
+
+def _draw(tex: str, node, display: bool) -> str:
+    tex = tex.strip()
     try:
         return PAINTER.draw(tex, display)
     except ValueError as error:
@@ -76,12 +103,47 @@ def _draw(node, display: bool) -> str:
 
 
 def visit_inline(self, node):
-    self.body.append(_draw(node, display=False))
+    html = _draw(node.astext(), node, display=False)
+    if "whole" in node.parent.get("classes", ()):  # a long formula still breaks within
+        html = re.sub('(?<=</span>)<span class="katex-base"', r"<wbr>\g<0>", html)
+    self.body.append(html)
+    raise nodes.SkipNode
+
+
+def statements(tex: str) -> tuple[list[str], str]:
+    """The parts of a display that \\qquad parts, and its \\tag or "".
+
+    Not those within braces, brackets that grow, or an environment.
+    """
+    tag = re.search(r"\\tag\{([^}]+)\}", tex)
+    parts, depth = [""], 0
+    for token in re.split(r"(\\[a-zA-Z]+|\\.|[{}])", tex[: tag and tag.start()]):
+        depth += token in ("{", r"\left", r"\begin")
+        depth -= token in ("}", r"\right", r"\end")
+        if token == r"\qquad" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return [part for part in map(str.strip, parts) if part], tag[1] if tag else ""
+
+
+def visit_statements(self, node, parts, number):
+    """Side by side as far as there is room, one under the other on a phone."""
+    self.body.append(self.starttag(node, "div", CLASS="math-box statements"))
+    for part in parts:
+        self.body.append(_draw(part, node, display=True))
+    if number:
+        tag = PAINTER.draw(rf"\text{{({number})}}", display=False)
+        self.body.append(f'<span class="number">{tag}</span>')
+    self.body.append("</div>\n")
     raise nodes.SkipNode
 
 
 def visit_display(self, node):
-    html = _draw(node, display=True)
+    parts, number = statements(node.astext())
+    if len(parts) > 1:
+        visit_statements(self, node, parts, number)
+    html = _draw(node.astext(), node, display=True)
     number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
     self.body.append(self.starttag(node, "div", CLASS="math-box"))
     self.body.append(f"{number}{html}</div>\n")

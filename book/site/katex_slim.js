@@ -137,7 +137,7 @@ function flow(nodes, around) {
     else if (before && before.style) widen(before, "Right", by);
     else left.push(node);
   }
-  for (const node of left) if (node.classes) node.classes = node.classes.filter((name) => !INERT.has(name));
+  for (const node of left) if (node.classes) node.classes = node.classes.filter((name) => name && !INERT.has(name));
   return left;
 }
 

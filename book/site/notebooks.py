@@ -17,6 +17,10 @@ from book.site import figures
 from utils import explorers
 from utils.explorers import SAVED
 
+NO_SCRIPT = (
+    "<noscript> To play with it takes JavaScript, which is off; "
+    "the picture shows how it opens.</noscript>"
+)
 PNG = "image/png"
 SVG = "image/svg+xml"
 HEIGHTS = Path(__file__).with_name("heights.json")  # book/tools/heights.py writes it
@@ -131,7 +135,8 @@ class Page:
         style = f' style="--live:{height}"' * bool(height)
         return (
             f'<div class="explorer"{style}><div class="explorer-still">'
-            f'{still}<p class="explorer-sentence">{html.escape(sentence)}</p></div>'
+            f'{still}<p class="explorer-sentence">{html.escape(sentence)}'
+            f"{NO_SCRIPT}</p></div>"
             f'<div class="explorer-live" hidden></div>{"".join(parts)}'
             f'<script type="application/json" class="explorer-model">{embed(payload)}'
             "</script></div>"

@@ -10,8 +10,12 @@ from docutils import nodes
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+NUMBER = r"\d+(?:\.\d+)?"
+# "chapters 5 (pooling) and 7"; words in brackets that mention a place are not skipped.
+ASIDE = r" \((?![\d.]+[a-z]?\))(?:(?!section|chapter|figure)[^()])*\)"
 NUMBERS = (
-    r"\d+(?:\.\d+)?(?:(?:, | and |, and | or | to |–)\d+(?:\.\d+)?(?![\d.]*[\d%]))*"
+    rf"{NUMBER}(?:(?:{ASIDE})?(?:, | and |, and | or | to |–)"
+    rf"{NUMBER}(?![\d.]*[\d%]))*"
 )
 # Not those of others: "section 4.2 of the paper", "section 5.1 of LeCun and others".
 OTHERS = r"(?!\s*(?:of|in)\s+(?:the\s+)?(?:paper|book|first|second|[A-Z]))"
@@ -21,6 +25,7 @@ MENTION = re.compile(
 )
 EQUATION = re.compile(r"\((\d+\.\d+[a-z]?)\)")
 TAG = re.compile(r"\\tag\{([^}]+)\}")
+ONE_NUMBER = re.compile(rf"{ASIDE}|({NUMBER})")
 QUIET = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes.math)
 
 
@@ -66,6 +71,11 @@ def look_up(app, env):
     app.book_places = places(env)
 
 
+def numbers(mention) -> list[re.Match]:
+    """The numbers that a MENTION lists, without those in brackets behind them."""
+    return [one for one in ONE_NUMBER.finditer(mention["list"]) if one[1]]
+
+
 def link(app, docname: str, kind: str, number: str, words: str):
     """`words` as a link, or None if there is no such place."""
     place = app.book_places.get(f"{kind} {number}")
@@ -93,7 +103,7 @@ def parts(app, docname: str, text: str, where):
                 end = match.end()
             continue
         kind = match["kind"].lower().rstrip("s")
-        for number in re.finditer(r"\d+(?:\.\d+)?", match["list"]):
+        for number in numbers(match):
             start, stop = (match.start("list") + k for k in number.span())
             if number.start() == 0:  # the first link begins with the word
                 start = match.start()

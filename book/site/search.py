@@ -19,15 +19,18 @@ from book.tools import vendor
 SILENT = (nodes.literal_block, nodes.raw, nodes.comment, fold, addnodes.toctree)
 FORMULAS = (nodes.math, nodes.math_block)
 SIGNS = {r"\times": "×", r"\cdot": "·", r"\le": "≤", r"\ge": "≥", r"\to": "→"}
+SIGNS |= {r"\partial": "∂", r"\sum": "∑", r"\in": "∈", r"\star": "⋆", r"\ln": "ln"}
+SIGNS |= {r"\alpha": "α", r"\beta": "β", r"\gamma": "γ", r"\delta": "δ", r"\eta": "η"}
+SIGNS |= {r"\lambda": "λ", r"\mu": "μ", r"\sigma": "σ", r"\varepsilon": "ε"}
 FILE = "search-data.js"
 
 
 def plain(tex: str) -> str:
-    """A short formula as one would type it; "" if it is none."""
+    """A short formula as one would type it; "…" if it is none."""
     for name, sign in SIGNS.items():
         tex = re.sub(re.escape(name) + r"(?![a-zA-Z])", sign, tex)
     tex = tex.replace("{", "").replace("}", "").replace(r"\,", " ")
-    return "" if "\\" in tex or len(tex) > 40 else " ".join(tex.split())
+    return "…" if "\\" in tex or len(tex) > 40 else " ".join(tex.split())
 
 
 def words(node) -> str:
@@ -42,8 +45,17 @@ def words(node) -> str:
     return ("" if inline else " ").join(map(words, node.children))
 
 
+def defined(node) -> list[str]:
+    """The words in bold of a node, as `words` has them: the terms that it explains."""
+    if isinstance(node, nodes.strong):
+        return [words(node)]
+    if isinstance(node, (nodes.Text, nodes.section, *SILENT)):
+        return []
+    return [term for child in node.children for term in defined(child)]
+
+
 def sections(doctree, page: str, title: str) -> list[list[str]]:
-    """[page, anchor, title of the page, title, text] of each section of a page."""
+    """[page, anchor, title of the page, title, text, terms] of each of its sections."""
     found = []
     for section in doctree.findall(nodes.section):
         above = section.parent
@@ -55,7 +67,9 @@ def sections(doctree, page: str, title: str) -> list[list[str]]:
         text = " ".join(" ".join(map(words, rest)).split())
         first = not found  # the page's own title needs no anchor
         anchor = "" if first else section["ids"][0]
-        found.append([page, anchor, title, " ".join(words(heading).split()), text])
+        heading = " ".join(words(heading).split())
+        terms = ", ".join(term for child in rest for term in defined(child))
+        found.append([page, anchor, title, heading, text, terms])
     return found
 
 

@@ -62,7 +62,7 @@ def needed(text: str) -> list[int]:
     found = set()
     for match in references.MENTION.finditer(words):
         if match["kind"].lower().startswith("chapter"):
-            found |= set(map(int, re.findall(r"\d+", match["list"])))
+            found |= {int(one[0]) for one in references.numbers(match)}
     return sorted(found)
 
 

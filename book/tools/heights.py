@@ -29,7 +29,11 @@ PAGE = """<!DOCTYPE html><html lang="en" class="js" data-theme="light"><head>
 <div class="frame"><main><article><section><div class="cell_output">
 <div class="output text_html">{markup}</div></div></section></article></main></div>
 <script>{script}</script></body></html>"""
-HEIGHT = "document.querySelector('.explorer').offsetHeight"
+HEIGHT = """() => {
+  for (const box of document.querySelectorAll(".ex-scroll")) // as site.js does
+    box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
+  return document.querySelector(".explorer").offsetHeight;
+}"""
 
 
 def explorers() -> dict[str, dict]:

@@ -94,7 +94,9 @@ export default explorer("Walk along the shapes of AlexNet", ({ model, root, cont
         stroke: chosen ? "var(--ex-focus)" : k ? "none" : "var(--ex-muted)", "stroke-width": chosen ? 3 : 1,
         ...(k && { style: "cursor: pointer", onclick: () => select(k - 1) }),
       });
-      return [square, centred(x, 90, s.name), centred(x, 70 - side, String(s.size))];
+      // On a phone, names in two lines have room to be large enough.
+      const name = centred(x, 90, s.name, { class: k % 2 === 1 && "alexnet-lower" });
+      return [square, name, centred(x, 70 - side, String(s.size))];
     });
     picture.replaceChildren(...parts.flat());
   }

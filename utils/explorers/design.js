@@ -115,7 +115,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
   const state = { design: model.get("design"), image: model.get("image") };
   const { element, body } = table(["layer", "maps", "field", "step", "parameters", "MACs", "activations"]);
   const marked = html("pre", { class: "dn-marked", "aria-hidden": "true" });
-  const region = { class: "dn-scroll", role: "region", "aria-label": "costs, layer by layer", tabindex: 0 };
+  const region = { class: "ex-scroll dn-costs", role: "region", "aria-label": "costs, layer by layer", tabindex: 0 };
   stage.append(html("div", region, element), marked);
 
   // A number over a bar that is as long as its part of the largest.

@@ -121,7 +121,7 @@ def race(curves):
     Args:
         curves: name -> accuracies (seeds, epochs).
     """
-    fig, ax = plt.subplots(figsize=(5.4, 2.9))
+    fig, ax = plt.subplots(figsize=(4.9, 2.9))
     for k, (name, values) in enumerate(curves.items()):
         _errors(ax, values, name, k)
     ax.axhline(25, color=plotting.MUTED, lw=1, ls=":")

@@ -90,8 +90,8 @@ def room(sensor, smooth, change, both):
     bottom.plot(minute[inner], both[inner], c=orange, label="average first")
     top.set_ylabel("temperature in °C")
     bottom.set(xlabel="minute", ylabel="change in °C")
-    top.legend()
-    bottom.legend()
+    top.legend(loc="upper left")
+    bottom.legend(loc="lower left")
     return fig
 
 
@@ -118,7 +118,7 @@ def weights_by_step(path, secret):
         ax.plot(line, color=plotting.PALETTE[k], label=f"$w_{k}$")
         ax.axhline(secret[k], color=plotting.MUTED, lw=0.8, ls=":")
     ax.set(xlabel="gradient step", ylabel="weight")
-    ax.legend(ncols=3)
+    ax.legend(ncols=3, loc="upper left", bbox_to_anchor=(0.12, 1))
     return fig
 
 

@@ -24,14 +24,14 @@ def contest(errors: dict, base: str):
         errors: name -> errors by seed.
         base: the name of the design that the others change.
     """
-    fig, ax = plt.subplots(figsize=(6.4, 0.36 * len(errors) + 0.8))
+    fig, ax = plt.subplots(figsize=(4.9, 0.36 * len(errors) + 1))
     for k, (name, values) in enumerate(errors.items()):
         color = plotting.COLORS["orange" if name == base else "blue"]
         ax.plot([min(values), max(values)], [k, k], color=color, lw=1.2)
         ax.plot(values, [k] * len(values), "o", color=color)
     ax.axvline(np.mean(errors[base]), color=plotting.MUTED, lw=0.8, ls="--")
     ax.set_yticks(range(len(errors)), errors)
-    ax.set(xlabel="errors on 1,000 test digits, a mark for each seed")
+    ax.set(xlabel="errors on 1,000 test digits,\na mark for each seed")
     ax.set(ylim=(len(errors) - 0.5, -0.5), xscale="log")
     ax.set_xticks([30, 40, 50, 60, 80, 100, 150], minor=False)
     ax.xaxis.set_major_formatter("{x:g}")

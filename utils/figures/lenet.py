@@ -41,6 +41,7 @@ def stages(image, maps):
         ax.imshow(sheet, interpolation="none")
         name = name.upper() if len(name) == 2 else name
         ax.set_title(name, loc="center", fontsize=8)
+        ax.set_anchor("N")  # the titles on one line
         ax.set_axis_off()
     return fig
 
@@ -71,12 +72,13 @@ def squashing(a, scaled):
 
 def errors_by_epoch(curves):
     """Test errors in percent after each epoch, of a few nets: name -> numbers."""
-    fig, ax = plt.subplots(figsize=(6.4, 2.8))
+    fig, ax = plt.subplots(figsize=(4.9, 2.8))
     for k, (name, wrong) in enumerate(curves.items()):
         look = {"color": plotting.PALETTE[k], "marker": plotting.MARKERS[k], "ms": 4}
         ax.plot(range(1, len(wrong) + 1), wrong, label=name, **look)
     ax.set(xlabel="epoch", ylabel="test errors, %", yscale="log")
     ax.set(yticks=[3, 5, 10, 30], yticklabels=["3", "5", "10", "30"])
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.minorticks_off()
     ax.legend()
     return fig

@@ -314,6 +314,7 @@ def digits_curves(curves, chosen):
     axes[1].set(title=f"η = {chosen:g}", xlabel="pass", ylim=(0, 0.8))
     for ax in axes:
         ax.legend(fontsize=8)
+        ax.xaxis.get_major_locator().set_params(integer=True)
     return fig
 
 

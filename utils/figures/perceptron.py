@@ -181,7 +181,7 @@ def confusion(labels, answers):
 
 def accuracy_by_pass(curves):
     """Accuracy (%) on held-out digits after each pass: {name: values}."""
-    fig, ax = plt.subplots()
+    fig, ax = plt.subplots(figsize=(4.9, 3))
     for (name, values), marker in zip(curves.items(), "os", strict=True):
         ax.plot(range(1, len(values) + 1), values, marker=marker, label=name)
     ax.set(xlabel="pass", ylabel="accuracy, held out (%)")

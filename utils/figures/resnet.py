@@ -146,7 +146,7 @@ def gradient_lengths(norms: dict):
     ax.set(yscale="log", xlabel="unit, from the image to the answer")
     ax.set_ylabel("length of the gradient")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend()
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.72))
     return fig
 
 
@@ -191,7 +191,7 @@ def training_errors(histories: dict):
     Args:
         histories: "plain, 20" and so on -> a `History` of `fit`.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.8), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.3), sharey=True)
     deepest = max(int(name.split(", ")[1]) for name in histories)
     for name, history in histories.items():
         kind, depth = name.split(", ")
@@ -203,7 +203,8 @@ def training_errors(histories: dict):
             ax.set(xlabel="epoch", xticks=epochs, ylim=(0, 100))
     axes[0].set(ylabel="error in %", title="training digits")
     axes[1].set(title="new digits")
-    axes[1].legend()
+    names = axes[0].get_legend_handles_labels()
+    fig.legend(*names, loc="outside upper left", ncols=3)
     return fig
 
 
@@ -281,7 +282,7 @@ def photograph_errors(errors: dict):
         ax.set(xlabel="epoch", ylim=(0, 90), xticks=[1, 5, 10, 15, 20])
     axes[0].set(ylabel="error in %", title="training photographs")
     axes[1].set(title="test photographs")
-    axes[1].legend()
+    axes[0].legend()
     return fig
 
 

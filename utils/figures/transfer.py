@@ -21,9 +21,8 @@ def by_labels(panels, ylabel="right answers (%)"):
     Args:
         panels: title -> way -> number of labels -> one accuracy (0 to 1) a seed.
     """
-    fig, axes = plt.subplots(
-        1, len(panels), figsize=(6.4, 3.4), sharey=True, squeeze=False
-    )
+    size = (4.9 if len(panels) == 1 else 6.4, 3.4)
+    fig, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
     for ax, (title, ways) in zip(axes[0], panels.items(), strict=True):
         for number, (way, scores) in enumerate(ways.items()):
             # a little apart, so that the bars of a count do not cover each other
@@ -37,7 +36,7 @@ def by_labels(panels, ylabel="right answers (%)"):
         if len(panels) > 2:
             ax.set_xticks([10, 100, 1000], ["10", "100", "1000"])
     axes[0, 0].set_ylabel(ylabel)
-    axes[0, -1].legend(loc="lower right")
+    axes[0, 0].legend(loc="lower right" if len(panels) == 1 else "upper left")
     return fig
 
 

@@ -72,6 +72,7 @@
       await widget.initialize?.({ model });
       await widget.render({ model, el: live });
       place.dataset.state = "live";
+      place.dispatchEvent(new Event("live", { bubbles: true }));
     } catch (error) {
       live.replaceChildren();
       live.hidden = true;

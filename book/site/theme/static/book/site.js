@@ -154,7 +154,7 @@
       for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }
-  const fades = "article pre, .table-box, .math-box, .figure-box";
+  const fades = "article pre, .table-box, .math-box, .figure-box, .ex-scroll";
   function fade(box, hidden, left) {
     if (!box.matches(fades)) return;
     box.classList.toggle("scrolls", hidden > 1);
@@ -167,7 +167,9 @@
     for (const box of seen) { reach(...box); fade(...box); }
   });
   const boxes = `${fades}, .text_html`;
-  for (const box of document.querySelectorAll(boxes)) sideways.observe(box);
+  const look = (place) => { for (const box of place.querySelectorAll(boxes)) sideways.observe(box); };
+  look(document);
+  document.addEventListener("live", ({ target }) => look(target));
   document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {
     const box = target.closest(boxes);
     if (!box || skipped) return; // far away, it has no width of its own, and keeps what it is

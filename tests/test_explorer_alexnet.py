@@ -1,5 +1,7 @@
 """The explorer of chapter 8 in a browser: its numbers are utils.counting's."""
 
+from itertools import combinations
+
 import pytest
 from test_explorers import STATE, state
 
@@ -206,6 +208,18 @@ def test_steps_for_fingers(page):
     more.click()
     assert check(page)[0]["size"] == 288
     assert page.get_by_role("button", name="kernel: more").count() == 0
+
+
+def test_names_in_the_picture_can_be_read_on_a_phone(mount_explorer):
+    """They are large enough, and none touches another."""
+    page = mount_explorer(AlexNetExplorer(), width=374)
+    texts = page.locator(".ex-stage svg text")
+    high = "(t) => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a"
+    assert all(text.evaluate(high) >= 9 for text in texts.all())
+    boxes = [text.bounding_box() for text in texts.all()]
+    for one, two in combinations(boxes, 2):
+        left, right = sorted((one, two), key=lambda box: box["x"])
+        assert left["x"] + left["width"] <= right["x"] or abs(one["y"] - two["y"]) > 8
 
 
 def test_a_still_picture_stands_in():

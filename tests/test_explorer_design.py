@@ -110,3 +110,4 @@ def test_presets(page, label):
 def test_fits_a_phone(mount_explorer, width):
     page = mount_explorer(DesignExplorer(), width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("textbox", name="design").bounding_box()["height"] >= 40

@@ -606,7 +606,7 @@ UNBURDEN = """async (seen) => {
   const place = (node) =>
     (node ? `${place(node.parentElement)} ${node.localName}.${node.className}` : "");
   const often = (kind) => (seen[kind] = (seen[kind] ?? 0) + 1) > 2;
-  const blocks = "p, li, tr, figure, details, div:has(> pre)";
+  const blocks = "p:not(summary p), li, tr, figure, details, div:has(> pre)";
   const alike = (node) => often(place(node.parentElement) + form(node));
   for (const word of document.querySelectorAll("pre span"))
     if (often(`word ${word.className}`)) word.replaceWith(word.textContent);

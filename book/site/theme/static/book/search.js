@@ -165,6 +165,7 @@
   } else if (!near && (known || asked.length > 1)) {
     said.textContent = `${hits.length === 1 ? "One section" : `${hits.length} sections`} for “${query}”.`;
   } else {
-    said.append(`Nothing is spelt “${query}” here; these are near: `, ask(Object.keys(hits[0].match).map((term) => spelt.get(term)).join(" ")));
+    const words = Object.keys(hits[0].match).map((term) => spelt.get(term));
+    said.append(`Nothing is spelt “${query}” here; these are near: `, ask(words.join(" ")));
   }
 })();

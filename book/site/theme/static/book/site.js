@@ -167,7 +167,7 @@
     for (const box of seen) { reach(...box); fade(...box); }
   });
   const boxes = `${fades}, .text_html`;
-  const look = (place) => { for (const box of place.querySelectorAll(boxes)) sideways.observe(box); };
+  const look = (within) => { for (const box of within.querySelectorAll(boxes)) sideways.observe(box); };
   look(document);
   document.addEventListener("live", ({ target }) => look(target));
   document.addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => {

@@ -341,7 +341,7 @@ def networks(work: dict, pace: dict, errors: dict):
         look = {"color": plotting.PALETTE[k], "marker": plotting.MARKERS[k]}
         last = lines[:, -1]
         axes[0].plot([work[name]] * len(last), last, ls="", **look)
-        offset = {"xytext": (0, 8 - 22 * (k % 2)), "textcoords": "offset points"}
+        offset = {"xytext": (0, 22 * (k % 2) - 14), "textcoords": "offset points"}
         place = work[name], last.mean()
         axes[0].annotate(name, place, **offset, ha="center", fontsize=8)
         minutes = pace[name] / 60 * np.arange(1, lines.shape[1] + 1)

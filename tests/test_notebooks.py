@@ -577,7 +577,10 @@ def metadata_is_plain(notebook, book):
     if more := set(notebook.metadata) - allowed:
         yield f"metadata not needed: {sorted(more)}"
     for cell in notebook.cells:
-        allowed = {"tags", "nbgrader" if book.is_exercise else "cellView"}
+        allowed = {
+            "tags",
+            *(["nbgrader", "seconds"] if book.is_exercise else ["cellView"]),
+        }
         if more := set(cell.metadata) - allowed:
             yield f"{cell.id}: metadata not needed: {sorted(more)}"
         if more := set(cell.metadata.get("tags", [])) - TAGS:

@@ -340,15 +340,12 @@ def networks(work: dict, pace: dict, errors: dict):
     for k, (name, lines) in enumerate(errors.items()):
         look = {"color": plotting.PALETTE[k], "marker": plotting.MARKERS[k]}
         last = lines[:, -1]
-        axes[0].plot([work[name]] * len(last), last, ls="", **look)
-        offset = {"xytext": (0, 22 * (k % 2) - 14), "textcoords": "offset points"}
-        place = work[name], last.mean()
-        axes[0].annotate(name, place, **offset, ha="center", fontsize=8)
+        axes[0].plot([work[name]] * len(last), last, ls="", label=name, **look)
         minutes = pace[name] / 60 * np.arange(1, lines.shape[1] + 1)
-        axes[1].plot(minutes, lines.mean(0), label=name, ms=3, lw=1.2, **look)
+        axes[1].plot(minutes, lines.mean(0), ms=3, lw=1.2, **look)
     axes[0].set(xscale="log", xlabel="million MACs an image", xlim=(0.3, 100))
     axes[0].set(ylabel="error on test photographs, %", ylim=(0, 70))
     axes[0].xaxis.set_major_formatter("{x:g}")
     axes[1].set(xlabel="minutes of training, one core")
-    axes[1].legend()
+    axes[0].legend(loc="upper right")
     return fig

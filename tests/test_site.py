@@ -1049,6 +1049,34 @@ def test_no_line_begins_with_a_comma(browser, address, name):
     context.close()
 
 
+# Words and short code in the cells of tables that are broken in two.
+BROKEN = """() => {
+  const found = [], range = new Range();
+  for (const node of document.querySelectorAll("main :is(th, td), main td code")) {
+    for (const text of node.childNodes) {
+      if (text.nodeType !== Node.TEXT_NODE) continue;
+      for (const { 0: word, index } of text.data.matchAll(/[A-Za-z0-9]{3,}/g)) {
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        if (range.getClientRects().length > 1) found.push(word);
+      }
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("name", [CHAPTERS[8], CHAPTERS[12], "book/run", "book/teach"])
+def test_words_in_tables_are_whole(browser, address, name):
+    """On a phone, those of explorers too."""
+    context = browser.new_context(**PHONE)
+    page = context.new_page()
+    page.goto(f"{address}{name}.html")
+    page.evaluate(BRING)
+    assert page.evaluate(BROKEN) == []
+    context.close()
+
+
 def test_by_keyboard(browser, address):
     """The skip link comes first, and the menu of the phone opens and closes."""
     context = browser.new_context(**PHONE)

@@ -92,7 +92,8 @@ class Explorer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle
-        text = f"{self.title}. {self.description}"
+        end = "" if self.title.endswith("?") else "."
+        text = f"{self.title}{end} {self.description}"
         with plotting.mpl.rc_context():
             plotting.use_style()
             figure = self.still()

@@ -134,7 +134,7 @@ def contest(right):
     Args:
         right: name -> accuracies (0 to 1), one a seed; "nothing" is the baseline.
     """
-    fig, ax = plt.subplots(figsize=(6.4, 3.6))
+    fig, ax = plt.subplots(figsize=(4.9, 3.6))
     order = sorted(right, key=lambda name: right[name].mean())
     for k, name in enumerate(order):
         low, high = 100 * right[name].min(), 100 * right[name].max()
@@ -144,7 +144,7 @@ def contest(right):
     bare = 100 * right["nothing"]
     ax.axvspan(bare.min(), bare.max(), color=plotting.LINE, alpha=0.5, lw=0)
     ax.set_yticks(range(len(order)), order)
-    ax.set(xlabel="test digits right (%), mean and range of three seeds")
+    ax.set(xlabel="test digits right (%), three seeds")
     return fig
 
 

@@ -93,7 +93,7 @@ class Page:
         if self.chapter is None:
             return None
         text = re.sub(r"^Draw(?: the)? ", "", title)
-        text = text or re.split(r"[.;:](?=\s|$)", alt, maxsplit=1)[0]
+        text = text or re.split(r"(?<=\?)(?=\s)|[.;:](?=\s|$)", alt, maxsplit=1)[0]
         return f"{self.chapter}.{self.count}", f"{text[:1].upper()}{text[1:]}"
 
     def figure(self, svg: str, alt: str, title: str) -> str:

@@ -33,7 +33,7 @@ def stages(image, maps):
         sheets[name] = mosaic(maps[name][0], columns)
     for name, columns in (("c5", 10), ("f6", 7)):
         sheets[name] = maps[name][0].reshape(-1, columns)
-    sheets["output"] = maps["output"].softmax(1).reshape(-1, 1)
+    sheets["output"] = maps["output"].softmax(1).numpy().reshape(-1, 1)
     fig, axes = plt.subplots(
         1, 8, figsize=(6.4, 1.9), width_ratios=[3, 2, 2, 3, 3, 2, 1.5, 0.9]
     )

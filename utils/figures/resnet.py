@@ -303,28 +303,22 @@ def photograph_gradients(lines: dict):
     return fig
 
 
-def optimizers(trials: dict, errors: dict, paper: float):
-    """Errors by epoch: trials on held-out photographs, whole runs on the test set.
+def optimizers(errors: dict, paper: float):
+    """Errors by epoch on the test photographs, a line for each seed.
 
     Args:
-        trials: name -> percent by epoch.
         errors: name -> percent, (seeds, epochs).
         paper: percent, drawn as a line.
     """
-    fig, axes = plt.subplots(1, 2, figsize=(6.4, 3))
-    for k, (name, line) in enumerate(trials.items()):
-        epochs, style = range(1, len(line) + 1), "-" if k else "--"
-        axes[0].plot(epochs, line, style, color=plotting.PALETTE[1 - k], label=name)
+    fig, ax = plt.subplots(figsize=(4.9, 3))
     for k, (name, lines) in enumerate(errors.items()):
         style, color = "-" if k else "--", plotting.PALETTE[1 - k]
         for line in lines:
-            axes[1].plot(range(1, len(line) + 1), line, style, color=color, lw=1)
-        axes[1].plot([], [], style, color=color, label=name)
-    axes[1].axhline(paper, color=plotting.MUTED, ls=":", lw=1.2, label="the paper")
-    axes[0].set(xlabel="epoch", ylabel="error in %", title="held out, 8 epochs")
-    axes[1].set(xlabel="epoch", title="test photographs", ylim=(5, 30))
-    for ax in axes:
-        ax.legend()
+            ax.plot(range(1, len(line) + 1), line, style, color=color, lw=1)
+        ax.plot([], [], style, color=color, label=name)
+    ax.axhline(paper, color=plotting.MUTED, ls=":", lw=1.2, label="the paper")
+    ax.set(xlabel="epoch", ylabel="error in %", ylim=(5, 40))
+    ax.legend()
     return fig
 
 

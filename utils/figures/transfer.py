@@ -93,14 +93,14 @@ def class_maps(images, classes: dict, names):
         classes: what they are -> numbers of the classes (N,), and maps (N, h, w).
         names: of all classes.
     """
-    fig, axes = plt.subplots(1 + len(classes), len(images), figsize=(6.4, 4.9))
+    fig, axes = plt.subplots(1 + len(classes), len(images), figsize=(4.9, 3.9))
     for ax, image in zip(axes[0], images, strict=True):
         ax.imshow(np.moveaxis(np.asarray(image), 0, -1), aspect="equal")
     most = max(float(abs(maps).max()) for _, maps in classes.values())
     for row, (what, (numbers, maps)) in zip(axes[1:], classes.items(), strict=True):
         for ax, k, one in zip(row, numbers, maps, strict=True):
             ax.imshow(one, cmap="PuOr_r", vmin=-most, vmax=most)
-            ax.set_title(f"{what}: {names[k]}", fontsize=9, loc="center")
+            ax.set_title(f"{what}: {names[k]}", fontsize=8, loc="center")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)

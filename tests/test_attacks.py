@@ -324,11 +324,8 @@ SUBMISSIONS = {
 }
 LAST = {"late": "import numpy as np"}  # the functions use it
 MOST = {"memory": 2, "hangs": 8}  # GiB of memory
-SLOW = (
-    "hangs",
-    "texts",
-    "deaf",
-)  # they wait for limits: in the background, from the beginning
+# They wait for limits: in the background, from the beginning.
+SLOW = ("hangs", "texts", "deaf")
 GREEDY = ("memory", "forks", "kills")  # nothing may run beside them
 
 

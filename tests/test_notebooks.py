@@ -577,10 +577,8 @@ def metadata_is_plain(notebook, book):
     if more := set(notebook.metadata) - allowed:
         yield f"metadata not needed: {sorted(more)}"
     for cell in notebook.cells:
-        allowed = {
-            "tags",
-            *(["nbgrader", "seconds"] if book.is_exercise else ["cellView"]),
-        }
+        allowed = {"nbgrader", "seconds"} if book.is_exercise else {"cellView"}
+        allowed |= {"tags"}
         if more := set(cell.metadata) - allowed:
             yield f"{cell.id}: metadata not needed: {sorted(more)}"
         if more := set(cell.metadata.get("tags", [])) - TAGS:

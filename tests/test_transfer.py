@@ -13,6 +13,7 @@ from torch import nn
 from utils import data, transfer
 from utils.counting import count_parameters
 from utils.data import Images
+from utils.dissection import trace
 from utils.lenet import LeNet5
 from utils.resnet import DigitResNet
 
@@ -108,15 +109,15 @@ def test_the_nearest_vote():
 
 def test_maps_of_classes_have_the_logits_as_means_and_are_grad_cam():
     torch.manual_seed(0)
-    net, images = DigitResNet(8), torch.rand(3, 1, 28, 28)
-    maps = transfer.class_maps(net, "layer3", images)
+    net, images = DigitResNet(8).eval(), torch.rand(3, 1, 28, 28)
+    steps, logits = trace(net, images)
+    last = steps[-1].output
+    maps = transfer.class_maps(net.fc, last)
     assert maps.shape == (3, 10, 4, 4)
     torch.testing.assert_close(maps.mean((2, 3)), net(images))
-    found = []
-    net.layer3.register_forward_hook(lambda *parts: found.append(parts[2]))
-    (gradient,) = torch.autograd.grad(net(images)[:, 7].sum(), found)
+    (gradient,) = torch.autograd.grad(logits[:, 7].sum(), last)
     weights = 16 * gradient.mean((2, 3), keepdim=True)  # Grad-CAM's, but for a factor
-    by_gradient = (weights * found[0]).sum(1) + net.fc.bias[7]
+    by_gradient = (weights * last).sum(1) + net.fc.bias[7]
     torch.testing.assert_close(by_gradient, maps[:, 7])
 
 

@@ -128,28 +128,16 @@ def vote(features, labels, queries, k=1):
     return labels[nearest].mode(dim=1).values
 
 
-def class_maps(model, part, images):
-    """What each place of a part's maps says for each class: (N, classes, H, W).
+def class_maps(layer, maps):
+    """What each place of the last maps says: (N, C, H, W) -> (N, classes, H, W).
 
-    Of a network whose head judges the means of these maps, as a ResNet does: the means
-    over the places are its logits.
+    Of a network that ends, as a ResNet does, in the mean over the places and a linear
+    layer, this one: the means over the places are its logits.
 
     Source: B. Zhou and others (2016), arXiv:1512.04150, equation 2.
-
-    Args:
-        part: the name of the module that gives the maps, such as "layer3".
-        images: as the model takes them.
     """
-    found = []
-    hook = model.get_submodule(part).register_forward_hook(
-        lambda part, inputs, output: found.append(output)
-    )
-    with torch.no_grad():
-        model.eval()(images)
-    hook.remove()
-    judge = model.get_submodule(head(model))
-    places = torch.einsum("kc,nchw->nkhw", judge.weight, found[0])
-    return (places + judge.bias[:, None, None]).detach()
+    places = torch.einsum("kc,nchw->nkhw", layer.weight, maps)
+    return places + layer.bias[:, None, None]
 
 
 # ------------------------------------------------------------ features that learn on

@@ -516,7 +516,8 @@ def stubs(found: Matching, done: Restored) -> None:
             text = f"it was left as handed out; another cell {text}"
         done.notes.append(f"Cell {name}: {text}")
         for k in same:
-            found.home[k] = "" if mine else found.home[k]
+            if mine:
+                found.home[k] = ""
             stub = "# (the empty stub; the answer stands in another cell)"
             found.cells[k].source = stub
 

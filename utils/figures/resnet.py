@@ -303,25 +303,6 @@ def photograph_gradients(lines: dict):
     return fig
 
 
-def optimizers(errors: dict, paper: float):
-    """Errors by epoch on the test photographs, a line for each seed.
-
-    Args:
-        errors: name -> percent, (seeds, epochs).
-        paper: percent, drawn as a line.
-    """
-    fig, ax = plt.subplots(figsize=(4.9, 3))
-    for k, (name, lines) in enumerate(errors.items()):
-        style, color = "-" if k else "--", plotting.PALETTE[1 - k]
-        for line in lines:
-            ax.plot(range(1, len(line) + 1), line, style, color=color, lw=1)
-        ax.plot([], [], style, color=color, label=name)
-    ax.axhline(paper, color=plotting.MUTED, ls=":", lw=1.2, label="the paper")
-    ax.set(xlabel="epoch", ylabel="error in %", ylim=(5, 40))
-    ax.legend()
-    return fig
-
-
 def networks(work: dict, pace: dict, errors: dict):
     """Errors against the work for one image, and against the time of training.
 

@@ -100,6 +100,25 @@ def test_how_long_a_cell_may_run_is_told():
     assert f"{cell} seconds and a notebook for {whole}" in page
 
 
+def test_a_notebook_whose_cells_may_run_longer_says_so():
+    master = small_master()
+    master.cells[-1].metadata["seconds"] = exercises.CELL_SECONDS + 100
+    copied = exercises.student_copy(master, "00-small")
+    assert "all of it for 6 minutes" in copied.cells[0].source
+
+
+HOURS = {"two": 2, "three": 3, "four": 4, "five": 5}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_hours_are_those_of_the_tasks(slug):
+    cells = [c.source for c in read(slug).cells if c.cell_type == "markdown"]
+    told = re.search(r"About (\w+)( and a half)? hours", cells[0])
+    minutes = 60 * HOURS[told[1]] + (30 if told[2] else 0)
+    abouts = [about for source in cells if (about := exercises.about(source))]
+    assert abs(sum(about.minutes for about in abouts) - minutes) <= 15
+
+
 def test_numbers_of_ones_own():
     master = small_master()
     seen = set()

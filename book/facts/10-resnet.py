@@ -362,15 +362,15 @@ FACTS = [
         r"contributes {} maps, so that six units make ${} + 6\cdot {} = {}$ of {}.",
         lambda: (32, 64, 32, 64 + 6 * 32, 64),
     ),
-    cited("as in the unit of 2015", "he2016"),
+    cited("where the unit of 2015 has its ReLU", "he2016"),
     computed(
         "Here are the networks of {} and {} layers of section 10.1",
         lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
     ),
     computed(
-        "--quick`, {} epochs, photographs",
-        lambda: (
-            experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"].epochs
+        "--quick`, {} epochs by the recipe of section 10.7, in batches of {}",
+        lambda: (lambda recipe: (recipe.epochs, recipe.batch_size))(
+            experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"]
         ),
     ),
     computed(
@@ -382,7 +382,7 @@ FACTS = [
         "he2016",
     ),
     computed(
-        "on the same {} training images, with {} layers",
+        "on the same {} training photographs, with {} layers",
         lambda: (PROBED, dissection.count_depth(resnet.CifarResNet(56))),
     ),
     computed(

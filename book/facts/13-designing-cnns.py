@@ -138,7 +138,7 @@ FACTS = [
         worked_example,
     ),
     computed(
-        "We know its {:,} parameters and {:,} MACs from chapter 6",
+        "We know its {:,} parameters from chapter 6 and its {:,} MACs from section 8.1",
         lambda: (count_parameters(LeNet5()), total(budget(LENET), "macs")),
     ),
     computed("a batch of {} digits of 4 bytes", lambda: 100),

@@ -178,10 +178,7 @@ def limited(settings: dict, cells: list) -> dict:
 
     `seconds` are theirs, by cell; the notebook has so much more.
     """
-    most = settings["timeout"]
-    seconds = {cell.id: cell.metadata.get("seconds", 0) for cell in cells}
-    seconds = {name: value for name, value in seconds.items() if value > most}
-    total = settings["total"] + sum(value - most for value in seconds.values())
+    seconds, total = exercises.allowed(cells, settings["timeout"], settings["total"])
     return settings | {"total": total, "seconds": seconds}
 
 

@@ -216,15 +216,21 @@ def vary(master, student: str):
 
 CELL_SECONDS, NOTEBOOK_SECONDS = 30, 300  # of processor time, where it is graded
 LIMITS = (
-    f"When this notebook is graded, a cell may compute for {CELL_SECONDS} seconds, "
-    f"unless its task says otherwise, and all of it for {NOTEBOOK_SECONDS // 60} "
-    "minutes; a cell that takes longer is stopped."
+    "When this notebook is graded, a cell may compute for {} seconds, unless its task "
+    "says otherwise, and all of it for {} minutes; a cell that takes longer is stopped."
 )
 CHECKS = ("all", "visible", "none")
 TOOLS = (
     '`check("1")` tests your answers to task 1, on more cases than you see here, and '
     'says what is wrong; `hint("1")` gives a hint, and another each time.'
 )
+
+
+def allowed(cells, most=CELL_SECONDS, total=NOTEBOOK_SECONDS) -> tuple[dict, float]:
+    """Cells that may compute for longer than `most`, id -> seconds; the notebook."""
+    seconds = {c.id: c.metadata.get("seconds", 0) for c in cells}
+    seconds = {name: value for name, value in seconds.items() if value > most}
+    return seconds, total + sum(value - most for value in seconds.values())
 
 
 def student_copy(master, slug: str, student: str = "", checks: str = "all"):
@@ -270,7 +276,8 @@ def student_copy(master, slug: str, student: str = "", checks: str = "all"):
             new.outputs, new.execution_count = [], None
         if cell.id == "title":
             tools = f"{TOOLS}\n\n" if checks != "none" else ""
-            new.source += f"\n\n{tools}{LIMITS}"
+            _, whole = allowed(master.cells)
+            new.source += f"\n\n{tools}{LIMITS.format(CELL_SECONDS, whole // 60)}"
         made.cells.append(new)
         if cell.id == "setup" and checks != "none":
             hidden = "" if checks == "all" else ", hidden=False"

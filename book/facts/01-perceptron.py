@@ -1,5 +1,6 @@
 """Where the numbers of chapter 1 come from."""
 
+import itertools
 import math
 
 import numpy as np
@@ -14,6 +15,17 @@ def touching_three():
     """w with w.z = 1 at the examples 3, 5 and 6, which touch the margin."""
     Z = np.array([[-1, 0.5, -1], [-1, 2, 1], [1, -1, -1]])
     return np.linalg.solve(Z, np.ones(3)).round(12)
+
+
+def orders_to_a_line_through_a_point():
+    """In how many orders of the six points one lies on the learnt line; of how many."""
+    X, y = SIX
+    Z = np.column_stack([X, np.ones(6)]) * np.where(y == 1, 1, -1)[:, None]
+    through, orders = 0, list(itertools.permutations(range(6)))
+    for order in map(list, orders):
+        *_, last = perceptron.steps(X[order], y[order])
+        through += (Z @ np.append(last.weight, last.bias)).min() == 0
+    return through, len(orders)
 
 
 def after_two():
@@ -73,10 +85,6 @@ FACTS = [
     computed(
         "$1 - {:g} + 0 = {:g}$",
         lambda: ((0.5 * 1.5, np.dot((1, 1.5), (1, -0.5)))),
-    ),
-    computed(
-        "here from {:g} down to {:g}",
-        lambda: ((np.dot((2, 1), (1, -0.5)) + 1, np.dot((1, 1.5), (1, -0.5)))),
     ),
     cited(
         "Novikoff 1962",
@@ -173,6 +181,20 @@ FACTS = [
         lambda: (
             touching_three()[0],
             abs(touching_three() @ (-1, 2, 1)) / np.linalg.norm(touching_three()[:2]),
+        ),
+    ),
+    computed(
+        r"here by $1 + {} + 1 = {}$ from {} down to {}",
+        lambda: (0.5**2, 2 + 0.5**2, 2.5, 2.5 - 2 - 0.5**2),
+    ),
+    computed(
+        "at examples 5 and 6, nearly {:.3f}, by luck",
+        lambda: 1 / np.linalg.norm(touching_three()),
+    ),
+    computed(
+        "in two thirds of the {} orders",
+        lambda: (lambda through, of: of if 3 * through == 2 * of else None)(
+            *orders_to_a_line_through_a_point()
         ),
     ),
     computed(

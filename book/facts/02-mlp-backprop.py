@@ -16,7 +16,33 @@ def xor_solved(learning_rate, steps):
     return sum(mlp.fit(net, X, labels, **settings)[-1] < 0.1 for net in nets)
 
 
+def logits():
+    """Those of the worked example."""
+    net, _, _ = mlp.worked_example()
+    return net.a[1][0]
+
+
 FACTS = [
+    computed(
+        r"$e^{{{:.3f}}} = {:.3f}$ and $e^{{{:.3f}}} = {:.3f}$, together ${:.3f}$, so "
+        "$y = ({:.3f}, {:.3f})$",
+        lambda: (
+            lambda a: (
+                *(a[0], np.exp(a[0]), a[1], np.exp(a[1]), np.exp(a).sum()),
+                *(np.exp(a) / np.exp(a).sum()),
+            )
+        )(logits()),
+    ),
+    computed(
+        "{:.2f}, {:.2f}, {:.2f} and {:.2f} for a probability of {}, {}, {} and {}",
+        lambda: (lambda p: (*-np.log(p), *p))((0.9, 0.5, 0.1, 0.01)),
+    ),
+    computed(
+        r"held the desired output for {:.3f}, so $E = -\ln {:.3f} = {:.2f}$",
+        lambda: (lambda y: (y, y, -np.log(y)))(
+            (np.exp(logits()) / np.exp(logits()).sum())[0]
+        ),
+    ),
     computed(
         r"$a^{{(1)}}_3 = {:g} \cdot {:g} - {:g} \cdot {:g} - {:g} = {:g}$",
         lambda: [

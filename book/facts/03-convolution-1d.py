@@ -5,6 +5,11 @@ from utils import convolution1d, counting
 
 FACTS = [
     computed(
+        r"$\delta = (1, -2, {}, 3)$ below it gets $-1\cdot1 + 2\cdot(-2) + 1\cdot{} + "
+        r"0\cdot3 = {}$",
+        lambda: (0.5, 0.5, -1 * 1 + 2 * -2 + 1 * 0.5),
+    ),
+    computed(
         "$m = 4$ would need $P = {}$",
         lambda: (4 - 1) / 2,
     ),

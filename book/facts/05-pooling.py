@@ -25,7 +25,7 @@ FACTS = [
         "fukushima1980",
     ),
     cited(
-        "in 1989, when Yann LeCun and others trained a network",
+        "in 1989, Yann LeCun and others trained a network",
         "lecun1989",
     ),
     computed(

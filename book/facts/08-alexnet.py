@@ -61,7 +61,15 @@ FACTS = [
         "krizhevsky2012",
     ),
     cited(
-        "all of it was there in 1989.",
+        "whose layer 4 has 256 maps (the paper's footnote says 384)", "krizhevsky2014"
+    ),
+    cited("The paper says so itself: 0.2 % more.", "krizhevsky2014"),
+    computed(
+        "With the {} maps of its footnote it would be {:.1f} %.",
+        lambda: (384, 100 * (61_838_248 / 60_965_224 - 1)),
+    ),
+    cited(
+        "all of it was there by 1989.",
         "lecun1989",
     ),
     cited(
@@ -232,7 +240,7 @@ FACTS = [
         lambda: ((64, 64, 10, 64, alexnet.SmallAlexNet().norm1.alpha)),
     ),
     cited(
-        "harder to over-fit, by 0.4 points",
+        "The paper found 0.4 points less error",
         "krizhevsky2012",
     ),
     cited(
@@ -361,7 +369,8 @@ FACTS = [
         lambda: len(data.mnist5k()[0].y),
     ),
     cited(
-        "ImageNet had 1.2 million labelled photographs in 1,000 classes;",
+        "The contest gave 1.2 million labelled photographs of ImageNet, in 1,000 "
+        "classes;",
         "krizhevsky2012",
     ),
     cited(
@@ -377,7 +386,7 @@ FACTS = [
         "krizhevsky2012",
     ),
     cited(
-        "These are the 650,000 neurons of the paper's abstract.",
+        "The paper's abstract speaks of 650,000 neurons.",
         "krizhevsky2012",
     ),
     cited(

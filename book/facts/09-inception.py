@@ -100,9 +100,12 @@ FACTS = [
     cited("| 7.0 % | 7.3 %, of seven |", "simonyan2014"),
     cited("VGG's 7.0 % was reached after the contest", "simonyan2014"),
     cited(
-        "2013 went to Clarifai, in the line of AlexNet, with 11.7 %", "russakovsky2015"
+        "2013 went to Clarifai, in the line of AlexNet, with 11.7 % without other "
+        "photographs, which AlexNet's 15.3 % had seen",
+        "russakovsky2015",
     ),
-    cited("2016 to an ensemble of known networks, and SENet made a quarter", "hu2018"),
+    cited("and SENet made a quarter", "hu2018"),
+    cited("but for v3's 42, which is its paper's own count", "szegedy2015"),
     computed(
         "#szegedy2014) | {} | {:.1f} | {:.2f} |",
         lambda: (1 + 2 + 2 * len(inception.MODULES) + 1, *size(googlenet)[1:]),

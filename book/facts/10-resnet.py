@@ -341,7 +341,7 @@ FACTS = [
             *(len(dissection.units_of(resnet.DigitResNet(d))) for d in (20, 32))
         ),
     ),
-    cited("did this first, with 110 layers", "veit2016"),
+    cited("did this with 110 layers, after", "veit2016"),
     cited("along short ones, of 10 to 34 layers in a network of 110", "veit2016"),
     cited("A 3×3 in 32 groups", "xie2017"),
     computed(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from book.facts import cited, computed
-from utils import generalization, normalization, optimizers
+from utils import counting, generalization, normalization, optimizers, records
 
 
 def smoothed():
@@ -59,7 +59,26 @@ def softmax_twice():
     return torch.nn.functional.cross_entropy(best, torch.tensor([0])).item()
 
 
+def parameters(part=slice(None)):
+    """Of the chapter's network, or of a part of it."""
+    return counting.count_parameters(generalization.digit_net()[part])
+
+
 FACTS = [
+    computed(
+        "section 6.6 chose on {:,} of MNIST's digits and {:,} held out, and trained on "
+        "all {:,}",
+        lambda: (
+            lambda choice, final: (choice["train"], choice["test"], final["train"])
+        )(*(records.load_record(n)["data"] for n in ("lenet5-choice", "lenet5"))),
+    ),
+    computed("here are {:.0f} for every digit", lambda: parameters() / 500),
+    computed(
+        "the two hold {:,} of the {:,} parameters",
+        lambda: (parameters(slice(7, None)), parameters()),
+    ),
+    computed("for {:.2f} of the noise", lambda: 1 / math.sqrt(5)),
+    computed("in about the same time, often {} to {}.", lambda: (32, 128)),
     computed("noise of standard deviation {}, and polynomials", lambda: 0.3),
     computed("Degree {} gets below the noise", lambda: 15),
     computed(

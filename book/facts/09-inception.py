@@ -57,6 +57,12 @@ def macs(net):
 
 FACTS = [
     computed(
+        r"$9\cdot{}^2\cdot{}^2 = 9\cdot{}^2\cdot{}^2 = {:.2f}$ billion MACs",
+        lambda: (lambda a, b: (64, 224, 512, 28, a / 1e9) if a == b else None)(
+            9 * 64**2 * 224**2, 9 * 512**2 * 28**2
+        ),
+    ),
+    computed(
         "halve the side five times, from {} to {}, and the maps double from {} to {}",
         lambda: (224, 224 // 2**5, vgg.VGG19[0][0], vgg.VGG19[-1][0]),
     ),

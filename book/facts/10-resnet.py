@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import nn
 
 from book.facts import cited, computed
 from utils import (
@@ -32,6 +33,24 @@ def growth_in_the_first_stage() -> float:
     return np.mean(ratios) ** (1 / 12)
 
 
+def wrapped_way_back() -> float:
+    """First unit over last, without normalisation, with maps that wrap round."""
+    train, _ = data.mnist5k()
+    digits, labels = torch.tensor(train.x[:100]), torch.tensor(train.y[:100])
+    ratios = []
+    for seed in range(6):
+        seed_everything(seed)
+        net = resnet.DigitResNet(44, False)
+        for name, module in list(net.named_modules()):
+            if isinstance(module, nn.BatchNorm2d):
+                net.set_submodule(name, nn.Identity())
+            elif isinstance(module, nn.Conv2d):
+                module.padding_mode = "circular"
+        first, *_, last = dissection.gradients_by_depth(net, digits, labels).values()
+        ratios.append(first / last)
+    return np.exp(np.mean(np.log(ratios)))
+
+
 def errors_of(variant, part="train"):
     """Of the recorded runs on CIFAR-10, in per cent, by epoch: their mean."""
     record = records.load_record("resnet-cifar10-quick")
@@ -54,6 +73,7 @@ def longest_gradient() -> float:
 
 
 FACTS = [
+    computed("with maps that wrap round, {:.1f} is left", wrapped_way_back),
     cited(
         "In 2015 networks of up to 152 layers won the ImageNet contest",
         "he2016",

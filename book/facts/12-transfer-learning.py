@@ -39,7 +39,29 @@ def gains(task):
     return min(leads), max(leads)
 
 
+def right(task, labels):
+    """Frozen, fine-tuned and from scratch: right answers, mean of the draws, in %."""
+    record = records.load_record(f"transfer-{task}")
+    return [
+        100 * np.mean(records.finals(record, f"{way}, {labels}", "test_accuracy"))
+        for way in ("frozen", "fine-tuned", "scratch")
+    ]
+
+
 FACTS = [
+    *(
+        computed(
+            f"{says}): {{:.0f}}, {{:.0f}}, {{:.0f}}.",
+            lambda task=task, labels=labels: (labels, *right(task, labels)),
+        )
+        for says, task, labels in (
+            ("(vehicles after animals, {} labels", "animals-vehicles", 10),
+            ("*akin, many* ({:,}", "animals-vehicles", 1000),
+            ("(digits after clothes, {}", "fashion-mnist", 10),
+            ("*alien, many* ({:,}", "fashion-mnist", 1000),
+        )
+    ),
+    computed("of a tile of {} pixels one place would be left", lambda: 2**5),
     computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
     computed(
         r"a head for 5 classes on {} features has ${}\cdot5+5={}$ parameters",

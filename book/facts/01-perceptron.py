@@ -28,10 +28,10 @@ def orders_to_a_line_through_a_point():
     return through, len(orders)
 
 
-def after_two():
-    """w and b after the first two mistakes."""
+def after(mistakes):
+    """w and b after the first so many mistakes."""
     seen = [step for step in perceptron.steps(*SIX) if step.error]
-    return np.append(seen[1].weight, seen[1].bias)
+    return np.append(seen[mistakes - 1].weight, seen[mistakes - 1].bias)
 
 
 FACTS = [
@@ -161,7 +161,7 @@ FACTS = [
         r"$2\gamma \approx {:.2f}$, and $\lVert w \rVert \approx {:.2f}$ below "
         r"$\sqrt2\,R \approx {:.2f}$",
         lambda: (
-            *(w := after_two()),
+            *(w := after(2)),
             w @ touching_three() / np.linalg.norm(touching_three()),
             2 / np.linalg.norm(touching_three()),
             np.linalg.norm(w),
@@ -184,15 +184,17 @@ FACTS = [
         ),
     ),
     computed(
-        r"here by $1 + {} + 1 = {}$ from {} down to {}",
-        lambda: (0.5**2, 2 + 0.5**2, 2.5, 2.5 - 2 - 0.5**2),
+        r"here by $1 + {:g} + 1 = {:g}$ from {:g} down to {:g}",
+        lambda: (lambda z, w: (z[1] ** 2, z @ z, w @ z, (w - z) @ z))(
+            np.append(SIX[0][2], 1), after(1)
+        ),
     ),
     computed(
-        "at examples 5 and 6, nearly {:.3f}, by luck",
+        "(examples 5 and 6), nearly {:.3f}, by luck",
         lambda: 1 / np.linalg.norm(touching_three()),
     ),
     computed(
-        "in two thirds of the {} orders",
+        "in two thirds of the {} orders it",
         lambda: (lambda through, of: of if 3 * through == 2 * of else None)(
             *orders_to_a_line_through_a_point()
         ),

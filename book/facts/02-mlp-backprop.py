@@ -38,7 +38,7 @@ FACTS = [
         lambda: (lambda p: (*-np.log(p), *p))((0.9, 0.5, 0.1, 0.01)),
     ),
     computed(
-        r"held the desired output for {:.3f}, so $E = -\ln {:.3f} = {:.2f}$",
+        r"the desired output the probability {:.3f}, so $E = -\ln {:.3f} = {:.2f}$",
         lambda: (lambda y: (y, y, -np.log(y)))(
             (np.exp(logits()) / np.exp(logits()).sum())[0]
         ),

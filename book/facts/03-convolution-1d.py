@@ -7,7 +7,9 @@ FACTS = [
     computed(
         r"$\delta = (1, -2, {}, 3)$ below it gets $-1\cdot1 + 2\cdot(-2) + 1\cdot{} + "
         r"0\cdot3 = {}$",
-        lambda: (0.5, 0.5, -1 * 1 + 2 * -2 + 1 * 0.5),
+        lambda: (lambda C, delta: (delta[2], delta[2], (C.T @ delta)[2]))(
+            convolution1d.convolution_matrix([1, 2, -1], 6), [1, -2, 0.5, 3]
+        ),
     ),
     computed(
         "$m = 4$ would need $P = {}$",

@@ -74,11 +74,11 @@ FACTS = [
     ),
     computed("here are {:.0f} for every digit", lambda: parameters() / 500),
     computed(
-        "the two hold {:,} of the {:,} parameters",
+        "the two full layers hold {:,} of the {:,} parameters",
         lambda: (parameters(slice(7, None)), parameters()),
     ),
     computed("for {:.2f} of the noise", lambda: 1 / math.sqrt(5)),
-    computed("in about the same time, often {} to {}.", lambda: (32, 128)),
+    computed("more time than a few, often {} to {},", lambda: (32, 128)),
     computed("noise of standard deviation {}, and polynomials", lambda: 0.3),
     computed("Degree {} gets below the noise", lambda: 15),
     computed(

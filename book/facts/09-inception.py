@@ -106,8 +106,8 @@ FACTS = [
     cited("| 7.0 % | 7.3 %, of seven |", "simonyan2014"),
     cited("VGG's 7.0 % was reached after the contest", "simonyan2014"),
     cited(
-        "2013 went to Clarifai, in the line of AlexNet, with 11.7 % without other "
-        "photographs, which AlexNet's 15.3 % had seen",
+        "2013 went to Clarifai, in the line of AlexNet, with 11.7 %; AlexNet "
+        "without additional photographs had 16.4 %",
         "russakovsky2015",
     ),
     cited("and SENet made a quarter", "hu2018"),

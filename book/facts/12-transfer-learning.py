@@ -29,13 +29,10 @@ def worse(labels):
 
 def gains(task):
     """Least and largest lead of fine-tuning over a fresh start, in points."""
-    record, leads = records.load_record(f"transfer-{task}"), []
+    leads = []
     for n in LABELS:
-        tuned, fresh = (
-            np.mean(records.finals(record, f"{way}, {n}", "test_accuracy"))
-            for way in ("fine-tuned", "scratch")
-        )
-        leads.append(100 * (tuned - fresh))
+        _, tuned, fresh = right(task, n)
+        leads.append(tuned - fresh)
     return min(leads), max(leads)
 
 
@@ -61,7 +58,10 @@ FACTS = [
             ("*alien, many* ({:,}", "fashion-mnist", 1000),
         )
     ),
-    computed("of a tile of {} pixels one place would be left", lambda: 2**5),
+    computed(
+        "of a tile of {} pixels one place would be left",
+        lambda: transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).x.shape[-1],
+    ),
     computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
     computed(
         r"a head for 5 classes on {} features has ${}\cdot5+5={}$ parameters",

@@ -86,7 +86,9 @@ def lineage(points: dict):
     for k, (name, (*costs, accuracies)) in enumerate(points.items()):
         look = {
             "color": plotting.PALETTE[k % len(plotting.PALETTE)],
-            "marker": (plotting.MARKERS * 2)[k + k // len(plotting.PALETTE)],
+            "marker": plotting.MARKERS[
+                (k + k // len(plotting.PALETTE)) % len(plotting.MARKERS)
+            ],
         }
         for ax, amount in zip(axes, costs, strict=True):
             values = [100 * a for a in accuracies]

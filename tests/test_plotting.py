@@ -271,6 +271,9 @@ KEYS = {
     "photographs": lambda: resnet.photograph_errors(
         {(f"plain-{n}", part): [9, 8] for n in (20, 56) for part in ("train", "test")}
     ),
+    "recipes": lambda: resnet.recipes(
+        {"SGD, 20 epochs": np.ones((2, 20)), "Muon, 40 epochs": np.ones((3, 40))}, 8.75
+    ),
     "gradients": lambda: resnet.gradient_lengths(
         {(kind, 0): [1e-20, 1, 10] for kind in ("plain", "no norm, default")}
     ),

@@ -116,15 +116,20 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, params, lr, other_lr=0.1, momentum=0.9, weight_decay=5e-4):
         params = list(params)
-        kernels = {"params": [p for p in params if p.ndim == 4], "weight_decay": 0}
-        others = {"params": [p for p in params if p.ndim != 4], "lr": other_lr}
+        kernels = [p for p in params if p.ndim == 4]
+        others = [p for p in params if p.ndim != 4]
+        groups = [
+            {"params": kernels, "weight_decay": 0},
+            {"params": others, "lr": other_lr},
+        ]
         both = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__([kernels, others], both)
+        super().__init__(groups, both)
 
     @torch.no_grad()
     def step(self):
         """Change the parameters by their gradients, in place."""
-        for group, update in zip(self.param_groups, (muon_step, sgd_step), strict=True):
+        updates = muon_step, sgd_step
+        for group, update in zip(self.param_groups, updates, strict=True):
             params = [p for p in group["params"] if p.grad is not None]
             for p in params:
                 if "velocity" not in self.state[p]:

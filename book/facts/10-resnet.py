@@ -51,6 +51,11 @@ def wrapped_way_back() -> float:
     return np.exp(np.mean(np.log(ratios)))
 
 
+def rate_of_muon() -> float:
+    record = records.load_record("resnet-cifar10-best")
+    return record["variants"]["ResNet-20"]["learning_rate"]
+
+
 def errors_of(variant, part="train"):
     """Of the recorded runs on CIFAR-10, in per cent, by epoch: their mean."""
     record = records.load_record("resnet-cifar10-quick")
@@ -413,6 +418,36 @@ FACTS = [
     cited("as the authors said themselves", "he2016"),
     cited("as the authors said: that it vanishes", "he2016"),
     cited("Three months later the same authors", "he2016identity"),
+    cited("does one core come to the paper's 8.75 %", "he2016"),
+    computed(
+        "Twice the epochs, {}, are what patience",
+        lambda: (lambda long, short: long if long == 2 * short else None)(
+            *(
+                records.load_record(name)["variants"][variant]["epochs"]
+                for name, variant in (
+                    ("resnet-cifar10-best", "ResNet-20"),
+                    ("resnet-cifar10-quick", "residual-20"),
+                )
+            )
+        ),
+    ),
+    computed("Is {} a good angle?", rate_of_muon),
+    computed(
+        "on {:,} of the photographs, errors among the other {:,}",
+        lambda: (lambda data: (data["train"], data["test"]))(
+            records.load_record("resnet-cifar10-choice")["data"]
+        ),
+    ),
+    computed(
+        "{} and {} are alike, and ahead of {} and of SGD. So with {},",
+        lambda: (rate_of_muon(), 0.05, 0.01, rate_of_muon()),
+    ),
+    computed(
+        "SGD in {} epochs we have not run",
+        lambda: records.load_record("resnet-cifar10-best")["variants"]["ResNet-20"][
+            "epochs"
+        ],
+    ),
     computed(
         "with shortcuts {} layers beat {}",
         lambda: (

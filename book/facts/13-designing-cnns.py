@@ -165,6 +165,30 @@ FACTS = [
             - right("resnet-cifar10-quick", "plain-56")
         ),
     ),
+    computed(
+        "by Muon and twice the epochs (section 10.10), more than by {} layers",
+        lambda: (
+            lambda better, plain, deep: (
+                56 - 20 if abs(better - plain - 2) < 0.5 and better > deep else None
+            )
+        )(
+            right("resnet-cifar10-best", "ResNet-20"),
+            right("networks-cifar10", "ResNet-20"),
+            right("resnet-cifar10-quick", "residual-56"),
+        ),
+    ),
+    computed(
+        "And ResNet-20 after {} epochs, with two thirds of the arithmetic",
+        lambda: records.load_record("networks-cifar10")["variants"]["ResNet-20"][
+            "epochs"
+        ],
+    ),
+    computed(
+        "by Muon in {}, with a third more arithmetic, two",
+        lambda: records.load_record("resnet-cifar10-best")["variants"]["ResNet-20"][
+            "epochs"
+        ],
+    ),
     computed("of MNIST with at most {:,} parameters.**", lambda: 60_000),
     cited(
         "LeNet-5 of 1998 had exactly so many, and its authors report an error of "

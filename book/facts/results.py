@@ -168,7 +168,42 @@ def seen(name):
     return fewest, setting(f"transfer-{name}", "scratch, 1000", "images") // 1000
 
 
+# The first table: how a row begins -> its source, and the record beside it.
+BESIDE = {
+    "| LeNet-5 of 1998 | MNIST, as it is | [0.95 %](references.md#lecun1998), "
+    "20 epochs |": ("lecun1998", "lenet5", "original"),
+    "| LeNet-5 of 1998 | MNIST, distorted | [0.8 %](references.md#lecun1998) |": (
+        *("lecun1998", "lenet5-augmented", "original"),
+    ),
+    "| ResNet-20 | CIFAR-10 | [8.75 %](references.md#he2016), 164 epochs |": (
+        *("he2016", "resnet-cifar10-best", "ResNet-20"),
+    ),
+    "| ResNet-56 | CIFAR-10 | [6.97 %](references.md#he2016), 164 epochs |": (
+        *("he2016", QUICK, "residual-56"),
+    ),
+    "| the fast one | CIFAR-10 | [5.99 %](references.md#jordan2024), 9.9 epochs |": (
+        *("jordan2024", "fast-cifar10", "fast"),
+    ),
+}
+
+
+def beside(row, name, variant):
+    """Errors in per cent, seed by seed, and epochs, at the end of a row."""
+    errors = records.finals(records.load_record(name), variant)
+    fields = ", ".join(["{:.2f}"] * len(errors))
+    return computed(
+        f"{row} {fields} %, {{}} epochs |",
+        lambda: (
+            *(100 * wrong / images(name, "test") for wrong in errors),
+            setting(name, variant, "epochs"),
+        ),
+    )
+
+
 FACTS = [
+    # Beside the sources
+    *(cited(row, source) for row, (source, *_) in BESIDE.items()),
+    *(beside(row, *record) for row, (_, *record) in BESIDE.items()),
     # LeNet-5 on MNIST
     line(
         *("lenet5", "original"),
@@ -357,6 +392,29 @@ FACTS = [
         "The paper's recipe of {} epochs",
         lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
     ),
+    computed(
+        "ResNet-20 again, in {} epochs, its",
+        lambda: setting("resnet-cifar10-best", "ResNet-20", "epochs"),
+    ),
+    computed(
+        "a run took {:.0f} to {:.0f} minutes, beside other work. The paper has",
+        lambda: minutes("resnet-cifar10-best"),
+    ),
+    cited("The paper has 8.75 % errors after its 164 epochs", "he2016"),
+    *lines(
+        "resnet-cifar10-best",
+        "NAME | {parameters} | {epochs} | {learnt} % | {errors} | {percent} %",
+    ),
+    computed(
+        "turns a kernel, {} here, was held against others on {:,} images held out from "
+        "the training set, after {} epochs; SGD",
+        lambda: (
+            setting("resnet-cifar10-best", "ResNet-20", "learning_rate"),
+            images("resnet-cifar10-choice", "test"),
+            setting("resnet-cifar10-choice", "SGD, 0.1", "epochs"),
+        ),
+    ),
+    *lines("resnet-cifar10-choice", "KIND, {learning_rate} | {errors}"),
     # Four networks compared
     computed(
         "by the same recipe of {} epochs with seeds {} and {}",

@@ -303,6 +303,27 @@ def photograph_gradients(lines: dict):
     return fig
 
 
+def recipes(errors: dict, paper: float):
+    """Test errors by epoch, a thin line for each seed, and the paper's last.
+
+    Args:
+        errors: recipe -> percent, (seeds, epochs).
+        paper: percent.
+    """
+    fig, ax = plt.subplots(figsize=(4.9, 3))
+    for k, (recipe, lines) in enumerate(errors.items()):
+        epochs = range(1, lines.shape[1] + 1)
+        look = {"color": plotting.PALETTE[1 - k], "ls": ["--", "-"][k]}
+        ax.plot(epochs, lines[0], lw=1.2, label=recipe, **look)
+        ax.plot(epochs, lines[1:].T, lw=1.2, **look)
+    ax.axhline(paper, color=plotting.MUTED, lw=1, ls=":")
+    ax.annotate(f"paper, {paper} %", (1, paper), (0, 3), textcoords="offset points")
+    ax.set(xlabel="epoch", ylabel="error on test photographs, %", ylim=(0, 50))
+    ax.set_xticks([1, 10, 20, 30, 40])
+    ax.legend()
+    return fig
+
+
 def networks(work: dict, pace: dict, errors: dict):
     """Errors against the work for one image, and against the time of training.
 

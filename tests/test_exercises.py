@@ -113,8 +113,8 @@ HOURS = {"two": 2, "three": 3, "four": 4, "five": 5}
 @pytest.mark.parametrize("slug", SLUGS)
 def test_hours_are_those_of_the_tasks(slug):
     cells = [c.source for c in read(slug).cells if c.cell_type == "markdown"]
-    told = re.search(r"About (\w+)( and a half)? hours", cells[0])
-    minutes = 60 * HOURS[told[1]] + (30 if told[2] else 0)
+    told = re.search(r"About (?:(\w+)( and a half)? hours|(\d+) minutes)", cells[0])
+    minutes = int(told[3] or 60 * HOURS[told[1]] + (30 if told[2] else 0))
     abouts = [about for source in cells if (about := exercises.about(source))]
     assert abs(sum(about.minutes for about in abouts) - minutes) <= 15
 

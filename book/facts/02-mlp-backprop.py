@@ -24,11 +24,11 @@ def logits():
 
 FACTS = [
     computed(
-        r"$e^{{{:.3f}}} = {:.3f}$ and $e^{{{:.3f}}} = {:.3f}$, together ${:.3f}$, so "
-        "$y = ({:.3f}, {:.3f})$",
+        "powers of e are {:.3f} and {:.3f}, together {:.3f}, and the outputs {:.3f} and "
+        "{:.3f}",
         lambda: (
             lambda a: (
-                *(a[0], np.exp(a[0]), a[1], np.exp(a[1]), np.exp(a).sum()),
+                *(*np.exp(a), np.exp(a).sum()),
                 *(np.exp(a) / np.exp(a).sum()),
             )
         )(logits()),
@@ -38,8 +38,8 @@ FACTS = [
         lambda: (lambda p: (*-np.log(p), *p))((0.9, 0.5, 0.1, 0.01)),
     ),
     computed(
-        r"the desired output the probability {:.3f}, so $E = -\ln {:.3f} = {:.2f}$",
-        lambda: (lambda y: (y, y, -np.log(y)))(
+        "the desired output the probability {:.3f}, so E is {:.2f}",
+        lambda: (lambda y: (y, -np.log(y)))(
             (np.exp(logits()) / np.exp(logits()).sum())[0]
         ),
     ),

@@ -24,8 +24,8 @@ def logits():
 
 FACTS = [
     computed(
-        "powers of e are {:.3f} and {:.3f}, together {:.3f}, and the outputs {:.3f} and "
-        "{:.3f}",
+        "powers of e are {:.3f} and {:.3f}, together {:.3f}, and the outputs {:.3f} "
+        "and {:.3f}",
         lambda: (
             lambda a: (
                 *(*np.exp(a), np.exp(a).sum()),

@@ -26,12 +26,7 @@ FACTS = [
     computed(
         "powers of e are {:.3f} and {:.3f}, together {:.3f}, and the outputs {:.3f} "
         "and {:.3f}",
-        lambda: (
-            lambda a: (
-                *(*np.exp(a), np.exp(a).sum()),
-                *(np.exp(a) / np.exp(a).sum()),
-            )
-        )(logits()),
+        lambda: (lambda a: (*np.exp(a), np.exp(a).sum(), *mlp.softmax(a)))(logits()),
     ),
     computed(
         "{:.2f}, {:.2f}, {:.2f} and {:.2f} for a probability of {}, {}, {} and {}",
@@ -39,9 +34,7 @@ FACTS = [
     ),
     computed(
         "the desired output the probability {:.3f}, so E is {:.2f}",
-        lambda: (lambda y: (y, -np.log(y)))(
-            (np.exp(logits()) / np.exp(logits()).sum())[0]
-        ),
+        lambda: (lambda y: (y, -np.log(y)))(mlp.softmax(logits())[0]),
     ),
     computed(
         r"$a^{{(1)}}_3 = {:g} \cdot {:g} - {:g} \cdot {:g} - {:g} = {:g}$",

@@ -72,7 +72,7 @@ FACTS = [
             lambda choice, final: (choice["train"], choice["test"], final["train"])
         )(*(records.load_record(n)["data"] for n in ("lenet5-choice", "lenet5"))),
     ),
-    computed("here are {:.0f} for every digit", lambda: parameters() / 500),
+    computed("here there are {:.0f} for every digit", lambda: parameters() / 500),
     computed(
         "the two full layers hold {:,} of the {:,} parameters",
         lambda: (parameters(slice(7, None)), parameters()),

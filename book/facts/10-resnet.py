@@ -19,41 +19,51 @@ from utils.experiments.runner import PROBED
 from utils.training import seed_everything
 
 
+def way_back(seeds, change=lambda net: net):
+    """The gradient's length at the units of untrained plain nets of 44 layers.
+
+    Returns:
+        (seeds, units), of as many nets, each changed first by `change`.
+    """
+    train, _ = data.mnist5k()
+    digits, labels = torch.tensor(train.x[:100]), torch.tensor(train.y[:100])
+    lengths = []
+    for seed in range(seeds):
+        seed_everything(seed)
+        net = change(resnet.DigitResNet(44, False))
+        found = dissection.gradients_by_depth(net, digits, labels)
+        lengths.append(list(found.values()))
+    return np.array(lengths)
+
+
 def growth_in_the_first_stage() -> float:
-    """Of the gradient of an untrained plain net of 44 layers, for each layer."""
-    train, _ = data.mnist5k()
-    digits, labels = torch.tensor(train.x[:100]), torch.tensor(train.y[:100])
-    ratios = []
-    for seed in range(3):
-        seed_everything(seed)
-        lengths = dissection.gradients_by_depth(
-            resnet.DigitResNet(44, False), digits, labels
-        )
-        ratios.append(lengths["layer1.0"] / lengths["layer1.6"])
-    return np.mean(ratios) ** (1 / 12)
+    """Of the gradient, for each layer: over six units, or twelve layers."""
+    lengths = way_back(3)
+    return np.mean(lengths[:, 0] / lengths[:, 6]) ** (1 / 12)
 
 
-def wrapped_way_back() -> float:
-    """First unit over last, without normalisation, with maps that wrap round."""
-    train, _ = data.mnist5k()
-    digits, labels = torch.tensor(train.x[:100]), torch.tensor(train.y[:100])
-    ratios = []
-    for seed in range(6):
-        seed_everything(seed)
-        net = resnet.DigitResNet(44, False)
-        for name, module in list(net.named_modules()):
-            if isinstance(module, nn.BatchNorm2d):
-                net.set_submodule(name, nn.Identity())
-            elif isinstance(module, nn.Conv2d):
-                module.padding_mode = "circular"
-        first, *_, last = dissection.gradients_by_depth(net, digits, labels).values()
-        ratios.append(first / last)
-    return np.exp(np.mean(np.log(ratios)))
+def without_norm_and_rim(net):
+    """Normalisation taken out of the net, and its maps wrap round."""
+    for name, module in list(net.named_modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            net.set_submodule(name, nn.Identity())
+        elif isinstance(module, nn.Conv2d):
+            module.padding_mode = "circular"
+    return net
+
+
+def left_without_a_rim() -> float:
+    """Of the last unit's gradient at the first one, without normalisation."""
+    lengths = way_back(6, without_norm_and_rim)
+    return np.exp(np.mean(np.log(lengths[:, 0] / lengths[:, -1])))
+
+
+def setting(name, variant, key):
+    return records.load_record(name)["variants"][variant][key]
 
 
 def rate_of_muon() -> float:
-    record = records.load_record("resnet-cifar10-best")
-    return record["variants"]["ResNet-20"]["learning_rate"]
+    return setting("resnet-cifar10-best", "ResNet-20", "learning_rate")
 
 
 def errors_of(variant, part="train"):
@@ -78,7 +88,7 @@ def longest_gradient() -> float:
 
 
 FACTS = [
-    computed("with maps that wrap round, {:.1f} is left", wrapped_way_back),
+    computed("with maps that wrap round, {:.1f} is left", left_without_a_rim),
     cited(
         "In 2015 networks of up to 152 layers won the ImageNet contest",
         "he2016",
@@ -422,13 +432,8 @@ FACTS = [
     computed(
         "Twice the epochs, {}, are what patience",
         lambda: (lambda long, short: long if long == 2 * short else None)(
-            *(
-                records.load_record(name)["variants"][variant]["epochs"]
-                for name, variant in (
-                    ("resnet-cifar10-best", "ResNet-20"),
-                    ("resnet-cifar10-quick", "residual-20"),
-                )
-            )
+            setting("resnet-cifar10-best", "ResNet-20", "epochs"),
+            setting("resnet-cifar10-quick", "residual-20", "epochs"),
         ),
     ),
     computed("Is {} a good angle?", rate_of_muon),
@@ -444,9 +449,7 @@ FACTS = [
     ),
     computed(
         "SGD in {} epochs we have not run",
-        lambda: records.load_record("resnet-cifar10-best")["variants"]["ResNet-20"][
-            "epochs"
-        ],
+        lambda: setting("resnet-cifar10-best", "ResNet-20", "epochs"),
     ),
     computed(
         "with shortcuts {} layers beat {}",

@@ -15,6 +15,11 @@ def features(depth):
     return transfer.up_to(LeNet5(), depth)(torch.zeros(1, 1, 28, 28)).shape[1]
 
 
+def tiles():
+    """Of a photograph as large as those of section 12.8, and black."""
+    return transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0)
+
+
 LABELS = (10, 20, 50, 100, 500, 1000)
 
 
@@ -60,7 +65,7 @@ FACTS = [
     ),
     computed(
         "of a tile of {} pixels one place would be left",
-        lambda: transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).x.shape[-1],
+        lambda: tiles().x.shape[-1],
     ),
     computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
     computed(
@@ -89,13 +94,11 @@ FACTS = [
     ),
     computed(
         "each field into tiles of {} pixels",
-        lambda: transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).x.shape[-1],
+        lambda: tiles().x.shape[-1],
     ),
     computed(
         "with {} tiles a field to learn from",
-        lambda: int(
-            (transfer.tiles([np.zeros((384, 576, 3), np.uint8)], 0).y == 0).sum()
-        ),
+        lambda: int((tiles().y == 0).sum()),
     ),
     computed(
         "the {:,} clothes of Fashion-MNIST",

@@ -28,6 +28,10 @@ def right(name, variant):
     return 100 * np.mean(records.finals(record, variant, "test_accuracy"))
 
 
+def epochs(name, variant):
+    return records.load_record(name)["variants"][variant]["epochs"]
+
+
 def held_out(variant):
     (errors,) = records.finals(records.load_record("lenet5-choice"), variant)
     return errors
@@ -179,15 +183,11 @@ FACTS = [
     ),
     computed(
         "And ResNet-20 after {} epochs, with two thirds of the arithmetic",
-        lambda: records.load_record("networks-cifar10")["variants"]["ResNet-20"][
-            "epochs"
-        ],
+        lambda: epochs("networks-cifar10", "ResNet-20"),
     ),
     computed(
         "by Muon in {}, with a third more arithmetic, two",
-        lambda: records.load_record("resnet-cifar10-best")["variants"]["ResNet-20"][
-            "epochs"
-        ],
+        lambda: epochs("resnet-cifar10-best", "ResNet-20"),
     ),
     computed("of MNIST with at most {:,} parameters.**", lambda: 60_000),
     cited(
@@ -240,7 +240,7 @@ FACTS = [
         "{:.2f} PFLOPs",
         lambda: (
             right("networks-cifar10", "ResNet-20"),
-            records.load_record("networks-cifar10")["variants"]["ResNet-20"]["epochs"],
+            epochs("networks-cifar10", "ResNet-20"),
             petaflops(CifarResNet(20), epochs=20),
         ),
     ),

@@ -282,7 +282,7 @@ FACTS = [
     ),
     cited("Does it reach 94 %?", "jordan2024"),
     computed(
-        "each on one core of two, in {:.0f} to {:.0f} minutes beside other work",
+        "each on one core of two, in {:.0f} to {:.0f} minutes alongside other work",
         lambda: ends_of(run["seconds"] / 60 for run in fast_runs()),
     ),
     computed("Four seeds of the five lie above {} %, one below", passed),

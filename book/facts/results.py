@@ -240,7 +240,7 @@ FACTS = [
         for name in records.load_record("lenet5-choice")["variants"]
     ),
     computed(
-        "a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Network |",
+        "a run took {:.0f} to {:.0f} minutes, alongside other work.\n\n| Network |",
         lambda: minutes("lenet5-best"),
     ),
     line(
@@ -268,6 +268,10 @@ FACTS = [
     computed(
         "errors among the {:,} test photographs",
         lambda: images("alexnet-cifar10", "test"),
+    ),
+    computed(
+        "a run took {:.0f} to {:.0f} minutes, alongside other work.\n\n| Activation",
+        lambda: minutes("alexnet-cifar10"),
     ),
     *lines(
         "alexnet-cifar10",
@@ -397,7 +401,7 @@ FACTS = [
         lambda: setting("resnet-cifar10-best", "ResNet-20", "epochs"),
     ),
     computed(
-        "a run took {:.0f} to {:.0f} minutes, beside other work. The paper has",
+        "a run took {:.0f} to {:.0f} minutes, alongside other work. The paper has",
         lambda: minutes("resnet-cifar10-best"),
     ),
     cited("The paper has 8.75 % errors after its 164 epochs", "he2016"),
@@ -444,7 +448,7 @@ FACTS = [
     ),
     computed("Training takes {:.3f} PFLOPs", fast_petaflops),
     computed(
-        "no GPU; a run took {:.0f} to {:.0f} minutes, beside other work.\n\n| Looks",
+        "no GPU; a run took {:.0f} to {:.0f} minutes, alongside other work.\n\n| Looks",
         lambda: minutes("fast-cifar10"),
     ),
     computed(

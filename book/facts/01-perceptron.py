@@ -210,7 +210,7 @@ FACTS = [
         "minsky1969",
     ),
     cited(
-        "It became widely known in 1986",
+        "Such a way became widely known in 1986",
         "rumelhart1986",
     ),
     computed(
@@ -218,13 +218,13 @@ FACTS = [
         lambda: sum(len(part.x) for part in data.mnist5k()),
     ),
     computed(
-        "{:,} to learn from and {:,} to test on. Its images have {} × {} pixels",
+        "{:,} to learn from and {:,} to test on. Each image has {} × {} pixels",
         lambda: (
             (*(len(part.x) for part in data.mnist5k()), *data.mnist5k()[0].x.shape[2:])
         ),
     ),
     computed(
-        "they are vectors of {} numbers",
+        "they make a vector of {} numbers",
         lambda: data.mnist5k()[0].x[0].size,
     ),
     computed(
@@ -232,7 +232,7 @@ FACTS = [
         lambda: (500, len(data.mnist5k()[0].x) - 500),
     ),
     computed("compare on the {} *held out*", lambda: 500),
-    computed("with {} digits a point and a half is chance", lambda: 500),
+    computed("with {} digits a point and a half may be chance", lambda: 500),
     cited(
         "Freund and Schapire 1999",
         "freund1999",

@@ -119,19 +119,20 @@ FACTS = [
     computed("a network of 3 hidden units and one of {}", lambda: 20),
     computed("From {} all hidden units have the same", lambda: 0.5),
     computed(
-        "$(1/2)^{{{}}}$ is a thousandth, $2^{{{}}}$ a thousand",
+        "$(1/2)^{{{}}}$, about a thousandth, and a factor of 2 becomes $2^{{{}}}$, "
+        "about a thousand",
         lambda: (10, round(math.log2(1000))),
     ),
     computed("Ten hidden layers of {} ReLUs", lambda: 100),
     computed(r"$E$ stays at $\ln {} = {:.2f}$", lambda: (10, math.log(10))),
-    computed("the $4^9 = {:,}$ that slopes of 1/4", lambda: 4**9),
+    computed("the factor $4^9 = {:,}$ that slopes of 1/4", lambda: 4**9),
     computed(
         "The way back needs {:,} numbers for each image",
         lambda: sum([784, 100, 10]) + sum([100, 10]),  # all z and all a
     ),
-    computed("We ask the {} biases of the hidden layer only", lambda: 100),
+    computed("We check only the {} biases of the hidden layer", lambda: 100),
     computed(
-        "At {} it is still on its way; at 2 the steps are too long; {} serves",
+        "At {} $E$ is still on its way down; at 2 the steps are too long; {} serves",
         lambda: (0.02, 0.2),
     ),
     computed(

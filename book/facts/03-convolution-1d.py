@@ -5,8 +5,8 @@ from utils import convolution1d, counting
 
 FACTS = [
     computed(
-        r"$\delta = (1, -2, {}, 3)$ below it gets $-1\cdot1 + 2\cdot(-2) + 1\cdot{} + "
-        r"0\cdot3 = {}$",
+        r"$\delta = (1, -2, {}, 3)$ of the next cell, it gets $-1\cdot1 + 2\cdot(-2) "
+        r"+ 1\cdot{} + 0\cdot3 = {}$",
         lambda: (lambda C, delta: (delta[2], delta[2], (C.T @ delta)[2]))(
             convolution1d.convolution_matrix([1, 2, -1], 6), [1, -2, 0.5, 3]
         ),
@@ -24,7 +24,7 @@ FACTS = [
         lambda: (1, 16, 16, 16),
     ),
     computed(
-        "a linear layer makes three numbers of the {} averages",
+        "a linear layer turns the {} averages into three numbers",
         lambda: 16,
     ),
     computed(

@@ -165,9 +165,9 @@ FACTS = [
         ),
     ),
     cited(
-        "before every pass, from 500 digits. Where the loss is strongly curved, steps "
-        "are short. $\\mu=0.02$ keeps the others within bounds, and $\\eta$ falls "
-        "from 0.0005 to 0.00001.",
+        r"before every pass from 500 digits. Where the loss is strongly curved, steps "
+        r"are short. $\mu=0.02$ keeps the other steps within bounds, and $\eta$ falls "
+        r"from 0.0005 to 0.00001.",
         "lecun1998",
     ),
     computed(
@@ -234,7 +234,7 @@ FACTS = [
         lambda: np.mean(records.finals(records.load_record("lenet5"), "lecture")),
     ),
     computed(
-        "On the test set they save none, with five epochs more: {:.0f}.",
+        "On the test set they save none, even with five more epochs: {:.0f}.",
         lambda: np.mean(
             records.finals(records.load_record("lenet5"), "lecture, smoothed")
         ),
@@ -253,7 +253,7 @@ FACTS = [
         ),
     ),
     computed(
-        "{} to {} errors for the original",
+        "the original made {} to {} errors",
         lambda: (
             (
                 min(records.finals(records.load_record("lenet5"), "original")),
@@ -284,7 +284,8 @@ FACTS = [
         ),
     ),
     computed(
-        "In {} of the {} it gave the right answer at least a fifth of the probability",
+        "In {} of the {} the network gave the right answer at least a fifth of the "
+        "probability",
         lambda: (
             (
                 sum(
@@ -321,7 +322,7 @@ FACTS = [
         "ranzato2006",
     ),
     cited(
-        "0.35 % for a perceptron",
+        "0.35 % for a multilayer perceptron",
         "ciresan2010",
     ),
 ]

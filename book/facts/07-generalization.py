@@ -74,7 +74,7 @@ FACTS = [
     ),
     computed("here there are {:.0f} for every digit", lambda: parameters() / 500),
     computed(
-        "the two full layers hold {:,} of the {:,} parameters",
+        "these two hold {:,} of the {:,} parameters",
         lambda: (parameters(slice(7, None)), parameters()),
     ),
     computed("for {:.2f} of the noise", lambda: 1 / math.sqrt(5)),
@@ -109,7 +109,7 @@ FACTS = [
     ),
     cited(r"into $3.4445\,s - 4.7750\,s^3 + 2.0315\,s^5$", "jordan2024b"),
     computed(
-        "after five all those from {} to 1 are about {:.1f} to {:.1f}.",
+        "after five rounds all those from {} to 1 have become about {:.1f} to {:.1f}.",
         lambda: (0.002, *levelled()),
     ),
     computed(
@@ -129,14 +129,14 @@ FACTS = [
         lambda: tuple(hand_gradient()[0]),
     ),
     computed(
-        "it is ${:.1f} + {:.1f} - {:.1f} + {:.1f} = 0$",
+        "is ${:.1f} + {:.1f} - {:.1f} + {:.1f} = 0$",
         lambda: tuple(
             np.array(hand_gradient()[0]) * [-3, -1, 1, 3] * np.array([1, 1, -1, 1])
         ),
     ),
     computed(r"For $\gamma$ it is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]),
     computed(
-        r"$r \leftarrow {:.1f}\,r + {}\,\mu$ from 0 on",
+        r"$r \leftarrow {:.1f}\,r + {}\,\mu$ starting from 0",
         lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1),
     ),
     computed(
@@ -169,7 +169,7 @@ FACTS = [
     computed("loss stops above {:.2f}", softmax_twice),
     computed("(Why {:.2f}?", softmax_twice),
     computed(r"$\ln(1 + 9/e) = {:.2f}$", softmax_twice),
-    computed("from {} on, doubled or halved", lambda: 0.08),
+    computed("from {}, doubled or halved", lambda: 0.08),
     computed(
         r"at {} % right, the share has a standard error of $\sqrt{{{} \cdot "
         r"{:.2f}/{}}}$",

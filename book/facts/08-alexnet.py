@@ -63,7 +63,7 @@ FACTS = [
     cited(
         "whose layer 4 has 256 maps (the paper's footnote says 384)", "krizhevsky2014"
     ),
-    cited("His paper says so: 0.2 % more parameters", "krizhevsky2014"),
+    cited("His paper says as much: 0.2 % more parameters", "krizhevsky2014"),
     computed(
         "With the {} maps of its footnote it would be {:.1f} %.",
         lambda: (lambda v: (v[11], 100 * (v[10] / v[0] - 1)))(variants()),
@@ -77,7 +77,7 @@ FACTS = [
         "krizhevsky2012",
     ),
     cited(
-        "1.7 points less error than half the kernels on one GPU",
+        "1.7 points less error than with half the kernels on one GPU",
         "krizhevsky2012",
     ),
     cited(
@@ -175,8 +175,8 @@ FACTS = [
         lambda: ((alexnet.CHANNELS[1], alexnet.CHANNELS[0] // 2, alexnet.CHANNELS[0])),
     ),
     computed(
-        r"The first fully connected layer has {:,} neurons on ${}\cdot 6\cdot 6$ "
-        r"numbers",
+        r"The first fully connected layer has {:,} neurons that read ${}\cdot 6\cdot "
+        r"6$ numbers",
         lambda: ((counting.walk()[8].channels, counting.walk()[7].channels)),
     ),
     computed(
@@ -240,7 +240,7 @@ FACTS = [
         lambda: ((64, 64, 10, 64, alexnet.SmallAlexNet().norm1.alpha)),
     ),
     cited(
-        "the paper had 0.4 points less error",
+        "the authors had 0.4 points less error",
         "krizhevsky2012",
     ),
     cited(
@@ -253,7 +253,7 @@ FACTS = [
         lambda: ((256 - 224 + 1, 256 - 224 + 1, (256 - 224 + 1) ** 2 * 2)),
     ),
     cited(
-        "The paper counts 2,048. In use it averaged the answers for ten such crops",
+        "The paper counts 2,048. In use the network's answers for ten such crops",
         "krizhevsky2012",
     ),
     cited(
@@ -379,10 +379,10 @@ FACTS = [
         "russakovsky2015",
     ),
     cited(
-        "| 2012 | the best by hand, second | | 26.2 % | | 2012 | AlexNet, one network, "
-        "on the validation photographs | 1 | 18.2 % | | 2012 | AlexNet, the contest's "
-        "photographs alone | 5 | 16.4 % | | 2012 | AlexNet, two of them trained on "
-        "more before: first | 7 | 15.3 % |",
+        "| 2012 | the best by hand, second | | 26.2 % | | 2012 | AlexNet, one "
+        "network, on the validation photographs | 1 | 18.2 % | | 2012 | AlexNet, the "
+        "contest's photographs alone | 5 | 16.4 % | | 2012 | AlexNet, two of them "
+        "trained on more photographs beforehand, first | 7 | 15.3 % |",
         "krizhevsky2012",
     ),
     cited(
@@ -463,7 +463,8 @@ FACTS = [
         ),
     ),
     computed(
-        "of the last epoch and of {:,} other photographs",
+        "over the seeds: in training, during the last epoch; held out, on {:,} other "
+        "photographs",
         lambda: experiments.EXPERIMENTS["alexnet-ingredients"].validation,
     ),
     computed(

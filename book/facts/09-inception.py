@@ -67,7 +67,7 @@ FACTS = [
         lambda: (224, 224 // 2**5, vgg.VGG19[0][0], vgg.VGG19[-1][0]),
     ),
     computed(
-        "It also had {:.0f} times AlexNet's work",
+        "VGG-19 also had {:.0f} times AlexNet's work",
         lambda: size(zoo.vgg19)[2] / size(AlexNet)[2],
     ),
     computed(
@@ -96,7 +96,10 @@ FACTS = [
         )(inception.AuxiliaryClassifier(512, 14, 1000)),
     ),
     cited("a factor $s$ of 0.1 to 0.3, without which", "szegedy2016"),
-    cited("one image of 224×224, from v3 on 299×299, ResNet again 224×224", "he2016"),
+    cited(
+        "one image of 224×224, from v3 on of 299×299, and for ResNet again of 224×224",
+        "he2016",
+    ),
     computed(
         "#krizhevsky2012) | {} | {:.1f} | {:.2f} |",
         lambda: size(AlexNet),
@@ -111,7 +114,7 @@ FACTS = [
         "russakovsky2015",
     ),
     cited("and SENet made a quarter", "hu2018"),
-    cited("but for v3's 42, which is its paper's own count", "szegedy2015"),
+    cited("except v3's 42, which is its paper's own count", "szegedy2015"),
     computed(
         "#szegedy2014) | {} | {:.1f} | {:.2f} |",
         lambda: (1 + 2 + 2 * len(inception.MODULES) + 1, *size(googlenet)[1:]),
@@ -287,7 +290,7 @@ FACTS = [
         lambda: ((224, 224)),
     ),
     cited(
-        r"small normal numbers with $\sigma = 0.01$: AlexNet's",
+        r"small normal numbers with $\sigma = 0.01$, which were AlexNet's",
         "krizhevsky2012",
     ),
     computed(
@@ -295,7 +298,7 @@ FACTS = [
         lambda: 0.01,
     ),
     computed(
-        "a 5×5 kernel has {} weights, two 3×3 kernels have {}: less",
+        "a 5×5 kernel has {} weights, two 3×3 kernels have {}:",
         lambda: ((5 * 5, 2 * 3 * 3)),
     ),
     computed(
@@ -358,7 +361,7 @@ FACTS = [
         ),
     ),
     computed(
-        "windows of 5×5 cost {:.0f} % more parameters and as much more work",
+        "windows of 5×5 cost {:.0f} % more, in parameters and in work",
         lambda: next(
             100 * a
             for a, b in [
@@ -368,7 +371,7 @@ FACTS = [
         ),
     ),
     computed(
-        "(Ours has {} layers on its longest way, not {}.)",
+        "(Ours has {} layers on its longest path, not {}.)",
         lambda: (
             1 + 3 * len(small_googlenet.SMALL_MODULES) + 1,
             1 + 2 + 2 * len(inception.MODULES) + 1,
@@ -400,8 +403,8 @@ FACTS = [
         ),
     ),
     computed(
-        "GoogLeNet has {} layers with weights, nine modules, five poolings, "
-        "{:,} parameters and {:.2f} billion MACs",
+        "GoogLeNet has {} layers with weights, nine modules, five poolings outside "
+        "them, {:,} parameters and {:.2f} billion MACs",
         lambda: (
             (
                 1 + 2 + 2 * len(inception.MODULES) + 1,

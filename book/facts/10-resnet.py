@@ -211,7 +211,7 @@ FACTS = [
         lambda: len(dissection.units_of(resnet.CifarResNet(56))),
     ),
     computed(
-        "the deeper network was below {:.1f} % after {} epochs",
+        "the deeper network had fallen below {:.1f} % after {} epochs",
         lambda: (
             lambda plain, residual: (
                 plain[-1],
@@ -255,14 +255,14 @@ FACTS = [
         lambda: dissection.count_depth(resnet.DigitResNet(20 + 2 * 6, False)),
     ),
     computed(
-        "(`resnet-shortcuts`): test errors of {:,}",
+        "(`resnet-shortcuts`): errors among {:,}",
         lambda: records.load_record("resnet-shortcuts")["data"]["test"],
     ),
     cited(
         "top-1 errors of 25.03 % with A, 24.52 with B and 24.19 with C, for 34 layers",
         "he2016",
     ),
-    computed("what it costs in {} steps", lambda: 4 * -(-4000 // 64)),
+    computed("what holds it back within {} steps", lambda: 4 * -(-4000 // 64)),
     computed(
         "two 3×3 convolutions of {} maps, {:,}.",
         lambda: (64, 2 * 9 * 64 * 64),
@@ -312,7 +312,7 @@ FACTS = [
         lambda: 1 / (1 + np.exp(2)),
     ),
     computed(
-        "Networks of {} layers before training",
+        "Untrained networks of {} layers",
         lambda: dissection.count_depth(resnet.DigitResNet(44)),
     ),
     computed(
@@ -334,11 +334,11 @@ FACTS = [
     computed("weights make it ${}/{}$", lambda: (0.5, 0.5)),
     computed("our first stage has {:.1f} as well", growth_in_the_first_stage),
     computed(
-        "A plain network of {} layers, which section 10.1",
+        "A plain network of {} layers, which learnt well in section 10.1",
         lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed(
-        "that of {} layers included",
+        "the one of {} layers included",
         lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed("of the first point, a promised fall of {}", lambda: 0.025),
@@ -347,7 +347,7 @@ FACTS = [
         lambda: (0.05, 0.05, 0.05 * 2**2),
     ),
     computed(
-        "We train with up to {}",
+        "We train at rates of up to {}",
         lambda: (
             experiments.EXPERIMENTS["resnet-digits"].variants["plain-56"].learning_rate
         ),
@@ -358,7 +358,7 @@ FACTS = [
         lambda: dissection.count_depth(resnet.DigitResNet(20)),
     ),
     computed(
-        "{:,} digits, two epochs, {} steps. At that, {} layers are deep",
+        "{:,} digits, two epochs, {} steps. On such a budget, {} layers are deep",
         lambda: (3000, 2 * -(-3000 // 64), 32),
     ),
     computed(
@@ -366,12 +366,13 @@ FACTS = [
         lambda: (2 * -(-3000 // 64), 1 / (1 + np.exp(2))),
     ),
     computed(
-        "here are the {} plain layers that section 10.1 has promised: those of the "
+        "here are the {} plain layers that section 10.1 promised: those of the "
         "trained network of {}",
         lambda: (20 + 2 * 6, 20),
     ),
     computed(
-        "the two networks of {} layers, nine units, and the residual one of {}",
+        "the two networks of {} layers, with nine units each, and the residual one of "
+        "{}",
         lambda: (lambda a, b: (20, 32) if (a, b) == (9, 15) else None)(
             *(len(dissection.units_of(resnet.DigitResNet(d))) for d in (20, 32))
         ),
@@ -394,8 +395,9 @@ FACTS = [
     ),
     cited("2.25 % top-5 errors in the last contest, 2017", "hu2018"),
     computed(
-        r"contributes {} maps, so that six units make ${} + 6\cdot {} = {}$ of {}.",
-        lambda: (32, 64, 32, 64 + 6 * 32, 64),
+        r"contributes {} maps, so that six units turn {} maps into "
+        r"${} + 6\cdot {} = {}$",
+        lambda: (32, 64, 64, 32, 64 + 6 * 32),
     ),
     cited("where the unit of 2015 has its ReLU", "he2016"),
     computed(
@@ -417,7 +419,7 @@ FACTS = [
         "he2016",
     ),
     computed(
-        "on the same {} training photographs, with {} layers",
+        "on the same {} training photographs, for {} layers",
         lambda: (PROBED, dissection.count_depth(resnet.CifarResNet(56))),
     ),
     computed(
@@ -438,17 +440,18 @@ FACTS = [
     ),
     computed("Is {} a good angle?", rate_of_muon),
     computed(
-        "on {:,} of the photographs, errors among the other {:,}",
+        "on {:,} of the photographs, with one seed, and count the errors among the "
+        "other {:,}",
         lambda: (lambda data: (data["train"], data["test"]))(
             records.load_record("resnet-cifar10-choice")["data"]
         ),
     ),
     computed(
-        "{} and {} are alike, and ahead of {} and of SGD. So with {},",
+        "{} and {} are alike, and ahead of {} and of SGD. So we take {},",
         lambda: (rate_of_muon(), 0.05, 0.01, rate_of_muon()),
     ),
     computed(
-        "SGD in {} epochs we have not run",
+        "we have not run SGD for {} epochs",
         lambda: setting("resnet-cifar10-best", "ResNet-20", "epochs"),
     ),
     computed(
@@ -460,8 +463,8 @@ FACTS = [
         ),
     ),
     computed(
-        r"ResNet-50, of bottlenecks: $1 + 3\cdot {} + 1$ layers, {:,} parameters, "
-        "{:.2f} billion MACs",
+        r"ResNet-50 is made of bottlenecks: $1 + 3\cdot {} + 1$ layers, {:,} "
+        r"parameters, {:.2f} billion MACs",
         lambda: (
             sum(zoo.ARCHITECTURES["resnet50"][2]),
             counting.count_parameters(zoo.build("resnet50")),

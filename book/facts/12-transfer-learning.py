@@ -64,10 +64,13 @@ FACTS = [
         )
     ),
     computed(
-        "of a tile of {} pixels one place would be left",
+        "of a tile of {} pixels only one place would be left",
         lambda: tiles().x.shape[-1],
     ),
-    computed("in LeNet-5 F6's {} features and ten judges", lambda: features(4)),
+    computed(
+        "in LeNet-5, F6 makes {} features and ten neurons judge them",
+        lambda: features(4),
+    ),
     computed(
         r"a head for 5 classes on {} features has ${}\cdot5+5={}$ parameters",
         lambda: (features(4), features(4), features(4) * 5 + 5),
@@ -89,7 +92,7 @@ FACTS = [
     computed("random one; {} test digits)", lambda: 5 * 100),
     computed("three draws of {} labels", lambda: 500),
     computed(
-        "With a network (and {:.0f} MB)",
+        "With an internet connection (and {:.0f} MB to download)",
         lambda: 4 * counting.count_parameters(zoo.build("resnet18"), True) / 1e6,
     ),
     computed(
@@ -97,7 +100,7 @@ FACTS = [
         lambda: tiles().x.shape[-1],
     ),
     computed(
-        "with {} tiles a field to learn from",
+        "with {} tiles per field to learn from",
         lambda: int((tiles().y == 0).sum()),
     ),
     computed(

@@ -5,8 +5,9 @@ MINUTES ?= 60
 DEVICE ?= cuda
 python := .venv/bin/python
 site := _build/html
-# Two workers share the machine: one thread each, in notebooks too.
-run_tests := OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
+# Two workers share the machine: one thread each, in notebooks too. On the processor: the
+# outputs in the notebooks are its own. `make gpu` has the tests of a GPU.
+run_tests := CUDA_VISIBLE_DEVICES= OMP_NUM_THREADS=1 $(python) -m pytest -n 2 --no-loadscope-reorder
 # First, so that in the end no worker waits for the other.
 longest := tests/test_exercises.py tests/test_site.py
 # Each notebook alone, as on Colab. The limits are for what hangs, not for what is slow.

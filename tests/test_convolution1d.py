@@ -206,10 +206,10 @@ def test_whole_numbers_count_as_float64():
     [
         (([1, 2, 3], [1] * 5), "kernel (5) is larger than the padded input (3)"),
         (([1, 2, 3], [1, 1, 1], 1, 0, 2), "kernel (5) is larger than the padded"),
-        (([1, 2, 3], [1], 0), "all sizes must be at least 1"),
-        (([1, 2, 3], [1], 1, -1), "and the padding 0"),
+        (([1, 2, 3], [1], 0), "must be >= 1, padding >= 0: 3, 1, 0, 1, 0"),
+        (([1, 2, 3], [1], 1, -1), "padding >= 0: 3, 1, 1, 1, -1"),
         (([1, 2, 3], [1], 1, "full"), "['narrow', 'same', 'wide'], got 'full'"),
-        (([1, 2], []), "all sizes must be at least 1"),
+        (([1, 2], []), "n, kernel_size, stride, dilation must be >= 1"),
         (([[1, 2]], [1]), "x and w must have one axis, got (1, 2), (1,)"),
         ((["a", "b"], [1]), "could not convert string to float"),
         (([1, 2, 3], [1], 1.5), None),  # NumPy's own: a size is a whole number

@@ -450,8 +450,8 @@ X, W = np.ones((1, 4, 3, 3)), np.ones((2, 4, 2, 2))
     ("arguments", "says"),
     [
         ((X, np.ones((1, 4, 5, 5))), "kernel (5) is larger than the padded input (3)"),
-        ((X, W, None, 0), "all sizes must be at least 1"),
-        ((X, W, None, 1, -1), "and the padding 0"),
+        ((X, W, None, 0), "stride, dilation must be >= 1"),
+        ((X, W, None, 1, -1), "padding >= 0"),
         ((X, W, None, 1, "full"), "['narrow', 'same', 'wide'], got 'full'"),
         # NumPy's own words: shapes that cannot mean anything.
         ((X[0], W), None),

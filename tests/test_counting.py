@@ -364,6 +364,8 @@ def test_wrong_paddings_are_not_noticed_and_cost_a_column():
     [
         (Window("conv2", 8, 5), 3, r"conv2: kernel \(5\) is larger .* input \(3\)"),
         (Window("pool1", None, 3, stride=0), 8, "pool1: stride .* got 0"),
+        (Window("conv1", 8, 0), 8, "conv1: kernel_size .* got 0"),
+        (Window("conv1", 8, 3, padding=-1), 8, "conv1: padding .* got -1"),
         (
             Window("conv4", 8, 3, groups=2),
             8,

@@ -156,6 +156,14 @@ def test_the_widest_fits_and_the_next_does_not(parameters):
     assert 0.7 * parameters < size <= parameters
 
 
+def test_the_widest_of_a_wide_design():
+    """Numbers of a design have four digits: the search stays below."""
+    for parameters, wide in ((50_000, False), (10**12, True)):
+        text = design.widest("C16-P-F200", parameters)
+        assert ("F9999" in text or "F9998" in text) == wide, text
+        assert design.total(design.budget(text), "parameters") <= parameters
+
+
 def test_a_budget_that_no_net_meets():
     message = error(design.widest, "C8-P-F32", 20)
     assert "no net of the design C8-P-F32 has at most 20 parameters" in message

@@ -78,6 +78,16 @@ def test_bfloat16_and_the_average_learn():
     assert history.test_accuracy[-1] > 0.8
 
 
+def test_an_optimizer_that_has_stepped_elsewhere_moves_along():
+    seed_everything(0)
+    model, (x, y) = small_net(), digits(20)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    train_step(model, torch.from_numpy(x), torch.from_numpy(y), sgd)
+    fit(model, (x, y), epochs=1, optimizer=sgd, device=DEVICE, progress=False)
+    places = {s["momentum_buffer"].device.type for s in sgd.state.values()}
+    assert places == {DEVICE.type}
+
+
 def linear_net():
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
 

@@ -21,7 +21,9 @@ from torch import nn
 from utils import data, distributed, records
 from utils.checkpoints import load_checkpoint
 from utils.experiments import EXPERIMENTS, Experiment, Recipe, runner
+from utils.fast_cifar import Whitening
 from utils.training import fit, predict, seed_everything
+from utils.transfer import freeze
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 300  # seconds, after which a process is taken to hang
@@ -249,6 +251,30 @@ def test_batch_norm_on_gpus_is_torchs_own():
         assert tensor is theirs[name], name
     copied(torch.as_tensor(digits(4)[0]))
     assert model[1].num_batches_tracked == 1
+
+
+def test_what_was_frozen_stays_frozen_on_gpus():
+    model = freeze(small_net(), ["1"])
+    copied = distributed._with_synchronized_batch_norm(model).train()
+    copied(torch.as_tensor(digits(4)[0]))
+    assert type(copied[1]) is nn.SyncBatchNorm
+    assert not copied[1].training
+    assert torch.equal(copied[1].running_mean, torch.zeros_like(model[1].running_mean))
+
+
+def first_layer():
+    seed_everything(0)
+    layer = Whitening()
+    images = torch.rand(8, 3, 8, 8)
+    layer(images[distributed.rank() :: 2])  # other images in each process
+    return layer.state_dict()
+
+
+def test_the_whitening_is_the_same_in_every_process(tmp_path):
+    one, other = in_processes(2, tmp_path, first_layer)
+    assert one["filters"].any()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
 
 
 # --- the parts

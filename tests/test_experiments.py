@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,6 +270,29 @@ def test_a_device_that_is_full_says_which_batch_would_fit(lab, monkeypatch, room
     with pytest.raises(RuntimeError, match=message):
         lab(seeds=[0])
     assert not (lab.folder / "results").exists()
+
+
+def test_runs_that_end_at_once_are_all_recorded(lab):
+    """Side by side: each reads, adds its own and writes, and none is lost."""
+    (run,) = lab(seeds=[0], only=["fast"])["runs"]
+    folder, seeds = lab.folder / "results", range(1, 12)
+
+    def add(seed):
+        runner.Record("demo", DEMO, folder).add({**run, "seed": seed}, (4000, 1000))
+
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        list(pool.map(add, seeds))
+    found = json.loads((folder / "demo.json").read_text())
+    assert [run["seed"] for run in found["runs"]] == [0, *seeds]
+
+
+def test_a_fault_of_the_code_shows_where_it_is(monkeypatch):
+    def broken(name, **_):
+        raise RuntimeError("Expected all tensors to be on the same device")
+
+    monkeypatch.setattr(runner, "run_all", broken)
+    with pytest.raises(RuntimeError, match="same device"):
+        runner.main(["lenet5"])
 
 
 def test_what_cannot_be_run_is_said(lab, capsys):

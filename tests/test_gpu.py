@@ -84,11 +84,37 @@ def test_a_step_that_does_not_stop_is_killed(lab, monkeypatch):
 def test_a_test_that_passed_here_is_not_repeated(lab, monkeypatch):
     count = "with open(here / 'runs', 'a') as f: f.write('.')"
     steps = [lab("fine", count, test=True), lab("record", count)]
+    monkeypatch.setattr(gpu, "_code", lambda: "this")
     assert set(outcomes(steps, lab).values()) == {"done"}
     assert outcomes(steps, lab) == {"fine": "passed before", "record": "done"}
-    monkeypatch.setattr(gpu, "_commit", lambda: "another")
-    assert outcomes(steps, lab) == {"fine": "done", "record": "done"}
-    assert (lab.folder / "runs").read_text() == 5 * "."
+    for code in ("another", None):
+        monkeypatch.setattr(gpu, "_code", lambda code=code: code)
+        assert outcomes(steps, lab) == {"fine": "done", "record": "done"}
+    assert (lab.folder / "runs").read_text() == 7 * "."
+
+
+def test_the_code_is_the_same_until_it_is_changed(tmp_path, monkeypatch):
+    """A new record is no change, another edit of a changed file is one."""
+    monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    assert gpu._code() is None
+
+    def git(*words):
+        name = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", "-C", tmp_path, *name, *words], check=True)
+
+    git("init", "-q")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "code.py").write_text("one = 1\n")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    seen = [gpu._code()]
+    (tmp_path / "results" / "new.json").write_text("{}")
+    assert gpu._code() == seen[0]
+    for text in ("one = 2\n", "one = 3\n", "one = 1\n"):
+        (tmp_path / "code.py").write_text(text)
+        seen.append(gpu._code())
+    assert len(set(seen)) == 3
+    assert seen[3] == seen[0]
 
 
 @pytest.mark.parametrize(

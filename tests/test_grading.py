@@ -1321,6 +1321,14 @@ def test_grade_says_what_is_wrong_with_its_folders(name, out, complaint, tmp_pat
         grade.options([argument for argument in arguments if argument or not name])
 
 
+@pytest.mark.parametrize(
+    "number", [("--jobs", "-1"), ("--timeout", "0"), ("--memory", "-4")]
+)
+def test_grade_refuses_a_number_that_means_nothing(number, tmp_path):
+    with pytest.raises(GradingError, match=f"{number[0]} must be .*, got {number[1]}"):
+        grade.options([str(tmp_path), *number])
+
+
 # --- a class, run for good
 
 QUICK = ("04-convolution-2d", "03-convolution-1d")  # whose solutions run in seconds

@@ -157,6 +157,8 @@ def test_a_table_may_be_numbers_or_lists():
     table = [[1, 0, 1], [0, 1, 1]]
     assert TableConv2d(table, 3).table.dtype == torch.bool
     assert TableConv2d(table, 3).weight.shape == (4, 3, 3)
+    own = torch.as_tensor(table).bool()
+    assert TableConv2d(own, 3).table is not own, "a checkpoint would change it"
 
 
 def test_the_table_travels_with_the_weights():

@@ -201,3 +201,10 @@ def test_too_large_a_learning_rate_is_said():
     net = NumpyCNN(digit_layers())
     with pytest.raises(FloatingPointError, match="learning_rate is too large"):
         fit(net, train.x[:200], train.y[:200], learning_rate=1e30)
+
+
+@pytest.mark.parametrize("size", [0, -5, 2.5])
+def test_a_batch_holds_one_image_at_least(size):
+    net, x = NumpyCNN(digit_layers()), np.zeros((10, 1, 28, 28))
+    with pytest.raises(ValueError, match=f"batch_size must be .*, got {size}"):
+        fit(net, x, np.zeros(10, int), batch_size=size)

@@ -148,6 +148,14 @@ def test_clip_gradients_is_torchs(longest):
         close(p.grad, q.grad)
 
 
+def test_clip_gradients_passes_over_what_has_none():
+    frozen, free = normal(3), normal(4)
+    free.grad = 2 * free
+    optimizers.clip_gradients([frozen, free], 0.5)
+    assert frozen.grad is None
+    assert free.grad.norm() == pytest.approx(0.5, rel=1e-5)
+
+
 def test_average_step_is_torchs():
     model = nn.Linear(3, 2).double()
     theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))

@@ -152,6 +152,10 @@ def test_a_good_record_is_read(tmp_path):
     assert records.finals(record, "a") == [1, 1]
     assert records.one_look(record, "a") == [1, 1]
     assert records.curves(record, "a", "loss").shape == (2, 2)
+    with pytest.raises(RecordError, match="no curve 'los' of 'a': loss, train_acc"):
+        records.curves(record, "a", "los")
+    with pytest.raises(RecordError, match="no final 'errors' of 'a': .*test_errors"):
+        records.finals(record, "a", "errors")
     with pytest.raises(RecordError, match="no runs of variant 'b': a"):
         records.runs(record, "b")
     with pytest.raises(RecordError, match="kept no weights"):

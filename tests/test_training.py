@@ -396,6 +396,10 @@ def test_looking_at_a_model_leaves_no_trace():
         def forward(self, x):
             return F.dropout(x, training=True)
 
+    class Full(nn.Module):
+        def forward(self):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
     model = nn.Sequential(small_net(), Careless()).train()
     model[0][1].eval()  # somebody froze the batch normalisation
     x, y = digits(20)
@@ -407,6 +411,8 @@ def test_looking_at_a_model_leaves_no_trace():
 
     trial_run(model, torch.from_numpy(x))
     assert torch.equal(torch.get_rng_state(), drawn)
+    with pytest.raises(torch.OutOfMemoryError):  # no fault of the input's
+        trial_run(Full())
     evaluate(model, (x, y))
     predict(model, x)
     assert [m.training for m in model.modules()] == modes
@@ -696,6 +702,16 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
     assert not (tmp_path / "attacked").exists()
 
 
+def test_a_file_that_may_be_whole_is_not_called_damaged(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise MemoryError
+
+    run(1, tmp_path / "run.pt")
+    monkeypatch.setattr(torch, "load", full)
+    with pytest.raises(MemoryError):
+        load_checkpoint(tmp_path / "run.pt")
+
+
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="damaged or no checkpoint .IsADirectory"):
         run(1, tmp_path)
@@ -726,6 +742,7 @@ def test_another_run_is_refused_and_named(tmp_path):
         ({"test": None}, r"another test \(\[40, 1, 6, 6\], now None\)"),
         ({"lr": 0.2}, "another optimizer"),
         ({"seed": 1}, r"another seed \(0, now 1\)"),
+        ({"loss": nn.MultiMarginLoss()}, "another loss .* MultiMarginLoss"),
         ({"augment": noise}, r"another augment \(None, now <function noise>\)"),
         ({"average": 0.9}, "of another kind of run"),
         ({"batch_size": 32}, r"another batch_size \(64, now 32\)"),

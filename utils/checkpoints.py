@@ -32,7 +32,7 @@ def load_checkpoint(path) -> dict:
     """What `save_checkpoint` wrote, on the CPU; no code in the file is executed.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError, PermissionError: there is no such file, or it is not ours.
         CheckpointError: it is damaged, or no checkpoint.
     """
     try:
@@ -40,8 +40,8 @@ def load_checkpoint(path) -> dict:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"wrong checksum in {damaged}")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise  # the file may be whole
     except Exception as error:  # whatever it is, the file is of no use
         raise CheckpointError(
             f"checkpoint {path} is damaged or no checkpoint ({type(error).__name__}): "
@@ -129,6 +129,8 @@ class RandomState:
         }
         if self.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self.device)
+        elif self.device.type == "mps":
+            state["mps"] = torch.mps.get_rng_state()
         return state
 
     def load_state_dict(self, state: dict) -> None:
@@ -138,3 +140,5 @@ class RandomState:
         random.setstate(state["python"])
         if self.device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], self.device)
+        elif self.device.type == "mps" and "mps" in state:
+            torch.mps.set_rng_state(state["mps"])

@@ -52,7 +52,10 @@ def output_size(n, kernel_size, stride=1, padding=0, dilation=1):
     before, after = padding_widths(kernel_size, padding, dilation)
     padded, reach = before + n + after, dilation * (kernel_size - 1) + 1
     if min(n, kernel_size, stride, dilation) < 1 or before < 0:
-        raise ValueError("all sizes must be at least 1, and the padding 0")
+        raise ValueError(
+            "n, kernel_size, stride, dilation must be >= 1, padding >= 0: "
+            f"{n}, {kernel_size}, {stride}, {dilation}, {padding}"
+        )
     if reach > padded:
         raise ValueError(f"kernel ({reach}) is larger than the padded input ({padded})")
     return (padded - reach) // stride + 1

@@ -366,7 +366,9 @@ def walk(layers=ALEXNET, size=224, channels=3) -> list[Step]:
 def _step(layer, size, channels) -> Step:
     name, maps, kernel_size, stride, padding, groups = layer
     kernel = size if kernel_size is None else kernel_size
+    checked_whole(f"{name}: kernel_size", kernel, 1)
     checked_whole(f"{name}: stride", stride, 1)
+    checked_whole(f"{name}: padding", padding, 0)
     through = size + 2 * padding - kernel  # how far a window can move
     if through < 0:
         raise ValueError(

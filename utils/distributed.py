@@ -24,6 +24,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 
+class DeviceError(RuntimeError):
+    """The device that was asked for is not here, or has too little memory."""
+
+
 def world_size() -> int:
     """How many processes there are: 1 outside `process_group`."""
     grouped = dist.is_available() and dist.is_initialized()
@@ -46,7 +50,8 @@ def process_group(device: torch.device):
 
     Raises:
         ValueError: the device is none that several processes can share.
-        RuntimeError: fewer GPUs than processes, or these do not reach each other.
+        DeviceError: fewer GPUs than processes.
+        RuntimeError: the processes do not reach each other.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield device
@@ -70,7 +75,7 @@ def _own_device(device):
     if device.type == "cpu":
         return device
     if here > count:
-        raise RuntimeError(
+        raise DeviceError(
             f"{here} processes need a GPU each, and torch finds {count} here: start "
             "fewer, or let them compute on the CPU with --device cpu"
         )
@@ -141,7 +146,11 @@ def _with_synchronized_batch_norm(model):
     """A copy with the same parameters and buffers: `model` keeps its own layers."""
     kept = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     copied = copy.deepcopy(model, kept).train()
-    return nn.SyncBatchNorm.convert_sync_batchnorm(copied)
+    hooks = {name: m._forward_pre_hooks for name, m in copied.named_modules()}
+    made = nn.SyncBatchNorm.convert_sync_batchnorm(copied)
+    for name, module in made.named_modules():  # torch leaves them on the old layers
+        module._forward_pre_hooks.update(hooks[name])
+    return made
 
 
 def draw_apart() -> None:

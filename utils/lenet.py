@@ -117,7 +117,7 @@ class TableConv2d(nn.Module):
 
     def __init__(self, table, kernel_size):
         super().__init__()
-        table = torch.as_tensor(table).bool()
+        table = torch.as_tensor(table).bool().clone()  # its own: checkpoints load it
         if not table.any(dim=1).all():
             raise ValueError(f"an output map sees no input map:\n{table}")
         self.register_buffer("table", table)

@@ -8,7 +8,7 @@ input. `Conv2d` is that of chapter 4.
 
 import numpy as np
 
-from utils.checking import checked_positive
+from utils.checking import checked_positive, checked_whole
 from utils.convolution2d import Conv2d
 from utils.mlp import cross_entropy, relu, relu_derivative, softmax
 from utils.pooling import (
@@ -200,6 +200,7 @@ def fit(net, x, labels, epochs=4, batch_size=50, learning_rate=0.05):
             large.
     """
     checked_positive("learning_rate", learning_rate)
+    checked_whole("batch_size", batch_size, 1)
     if len(x) != len(labels):
         raise ValueError(f"{len(x)} images, but {len(labels)} labels")
     rng, losses = np.random.default_rng(0), []

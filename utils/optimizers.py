@@ -150,7 +150,7 @@ def clip_gradients(params, longest):
     Returns:
         their length before, a number.
     """
-    gradients = [p.grad for p in params]
+    gradients = [p.grad for p in params if p.grad is not None]
     length = float(sum(g.square().sum() for g in gradients)) ** 0.5
     for g in gradients:
         g.mul_(min(1, longest / (length + 1e-6)))
@@ -186,7 +186,7 @@ def cosine_decay(step, total):
 
     Source: Loshchilov and Hutter (2016), arXiv:1608.03983, equation 5.
     """
-    done = min(step / total, 1)
+    done = min(step / max(total, 1), 1)
     return (1 + math.cos(math.pi * done)) / 2
 
 

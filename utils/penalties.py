@@ -29,7 +29,7 @@ def normal_equations(features, targets):
         features: (N, D).
         targets: (N,), an array or a tensor.
     """
-    targets = torch.as_tensor(targets, dtype=features.dtype)
+    targets = torch.as_tensor(targets).to(features)
     count = len(targets)
     return features.T @ features / count, features.T @ targets / count
 
@@ -52,7 +52,7 @@ def ridge(features, targets, strength):
         torch.linalg.LinAlgError: at strength 0, more than one solution.
     """
     gram, c = normal_equations(features, targets)
-    penalty = strength * torch.eye(len(c), dtype=c.dtype)
+    penalty = strength * torch.eye(len(c)).to(c)
     penalty[0, 0] = 0  # the first weight is a bias, and goes free
     factor = torch.linalg.cholesky(gram + penalty)
     return torch.cholesky_solve(c[:, None], factor)[:, 0]

@@ -85,8 +85,11 @@ def curves(record: dict, variant: str, key: str) -> np.ndarray:
         variant: one of its variants.
         key: "loss", "train_accuracy", "test_loss", "test_accuracy", or what a probe of
             the experiment measured.
+
+    Raises:
+        RecordError: there is no such variant or key.
     """
-    return np.array([run["curve"][key] for run in runs(record, variant)])
+    return np.array([_part(record, run, "curve", key) for run in runs(record, variant)])
 
 
 def one_look(record: dict, variant: str) -> list:
@@ -97,7 +100,17 @@ def one_look(record: dict, variant: str) -> list:
 
 def finals(record: dict, variant: str, key: str = "test_errors") -> list:
     """The final figure of each seed, such as the number of test errors."""
-    return [run["final"][key] for run in runs(record, variant)]
+    return [_part(record, run, "final", key) for run in runs(record, variant)]
+
+
+def _part(record, run, part, key):
+    if key not in run[part]:
+        known = ", ".join(run[part])
+        raise RecordError(
+            f"record {record['name']!r} has no {part} {key!r} of {run['variant']!r}: "
+            f"{known}"
+        )
+    return run[part][key]
 
 
 def epochs_to_reach(accuracy, level):

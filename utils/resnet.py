@@ -179,8 +179,9 @@ class CifarResNet(nn.Module):
         initialize(self)
 
     def forward(self, images):
-        if images.shape[1] != self.conv1.in_channels:
-            raise ValueError(f"{tuple(images.shape)} are other images")
+        wanted, shape = self.conv1.in_channels, tuple(images.shape)
+        if shape[1] != wanted:
+            raise ValueError(f"images must be (N, {wanted}, H, W): {shape}")
         x = self.standardize(images)
         x = F.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)
         x = self.layer1(x)

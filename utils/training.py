@@ -141,7 +141,8 @@ def fit(
             what to train on in their place; draws from torch's own generator.
         autocast: torch.bfloat16 computes the products of the training steps in that
             type, which is faster where the processor has it; None computes in the
-            model's own, as every evaluation does.
+            model's own, as every evaluation does (on a GPU, convolutions of float32
+            round to TF32, unless torch.backends.cudnn.allow_tf32 is False).
         average: 0 <= average < 1. After every step, a second set of weights becomes
             average times itself plus (1 - average) times the model's, the statistics
             of batch normalisation too: about the mean of the last 1 / (1 - average)
@@ -170,15 +171,17 @@ def fit(
     optimizer = _checked_optimizer(optimizer, model)
     _check_options(optimizer, schedule, autocast, probe)
     model.to(device)
-    mean = None if average is None else _averaged(model, average).to(device)
-    judged = model if mean is None else mean.module
+    if optimizer.state:  # of steps before, elsewhere perhaps
+        optimizer.load_state_dict(optimizer.state_dict())
+    mean = None if average is None else _averaged(model, average)
+    judged = model if mean is None else mean.module.to(device)
     x, y = _checked_data("train", train, model)
     test = None if test is None else _checked_data("test", test, model)
 
     history = History()
     state = Checkpoint(
         checkpoint,
-        _settings(batch_size, seed, x, test, augment, autocast, average),
+        _settings(batch_size, seed, x, test, loss, augment, autocast, average),
         model=model,
         optimizer=optimizer,
         history=history,
@@ -233,7 +236,7 @@ def _averaged(model, decay) -> AveragedModel:
     checked_number("average", decay, below=1)
 
     def blend(means, values, _):
-        count = int(mean.n_averaged)  # on the CPU: nobody waits for it
+        count = int(mean.n_averaged)  # it stays on the CPU: nobody waits for it
         decay_now = min(decay, (1 + count) / (10 + count))
         get_ema_multi_avg_fn(decay_now)(means, values, count)
 
@@ -282,15 +285,19 @@ def _mixed(function, device, dtype):
     return function if dtype is None else mixed
 
 
-def _settings(batch_size, seed, x, test, augment, autocast, average) -> dict:
+def _settings(batch_size, seed, x, test, loss, augment, autocast, average) -> dict:
     """What makes a run another one, beside its model and optimizer."""
+
+    def words(setting):  # without the address that a function is printed with
+        return re.sub(r" at 0x\w+", "", f"{setting}")
+
     return {
         "batch_size": batch_size,
         "seed": int(seed),
         "train": list(x.shape),
         "test": None if test is None else list(test[0].shape),
-        # Without the address that a function is printed with.
-        "augment": re.sub(r" at 0x\w+", "", f"{augment}"),
+        "loss": words(loss),
+        "augment": words(augment),
         "autocast": f"{autocast}",
         "average": type(average).__name__
         if isinstance(average, AveragedModel)
@@ -352,7 +359,7 @@ def pick_device(prefer=None) -> torch.device:
 
     Raises:
         ValueError: `prefer` names no device.
-        RuntimeError: it names one that this machine lacks.
+        DeviceError: it names one that this machine lacks.
     """
     if prefer is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -369,7 +376,7 @@ def pick_device(prefer=None) -> torch.device:
             f"device must be 'cpu', 'cuda', 'cuda:1' or 'mps', got {prefer!r}"
         ) from error
     if (device.index or 0) >= count:
-        raise RuntimeError(
+        raise distributed.DeviceError(
             f"device is '{device}', but torch {torch.__version__} finds {count} of "
             f"type '{device.type}' here: leave it out to take what there is (on "
             "Colab, choose Runtime > Change runtime type > GPU first)"
@@ -433,6 +440,8 @@ def trial_run(model: nn.Module, *inputs: torch.Tensor):
     with evaluating(model), torch.no_grad(), torch.random.fork_rng(list(gpus)):
         try:
             return model(*inputs)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
             raise ValueError(

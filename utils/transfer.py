@@ -99,10 +99,18 @@ def probe(features, labels, classes, penalty=1e-3):
 
     The features are centred and scaled for the fit, and the layer made to take them as
     they are.
+
+    Args:
+        features: (N, F), floating; the layer will be of their type, on their device.
+        labels: whole numbers (N,), from 0 to classes - 1, on the same device.
+        penalty: on the sum of all squared weights, times which it joins the loss.
+
+    Returns:
+        nn.Linear from F to `classes`.
     """
     mean, scale = features.mean(dim=0), features.std()
     z = (features - mean) / scale
-    layer = nn.Linear(features.shape[1], classes)
+    layer = nn.Linear(features.shape[1], classes).to(features)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=30)
@@ -122,7 +130,10 @@ def probe(features, labels, classes, penalty=1e-3):
 
 
 def vote(features, labels, queries, k=1):
-    """What the k nearest features (N, F) say of each query (Q, F): labels (Q,)."""
+    """What the k nearest features (N, F) say of each query (Q, F): labels (Q,).
+
+    All of it tensors, on one device.
+    """
     distances = torch.cdist(queries, features)  # (Q, N)
     nearest = distances.topk(k, largest=False).indices  # (Q, k)
     return labels[nearest].mode(dim=1).values
@@ -188,7 +199,8 @@ def tune(model, images, steps=50, rate=0.05, share=1.0, size=20, seed=0):
         size: images a step; all of them, if there are fewer.
         seed: of their order.
     """
-    x, y = map(torch.as_tensor, images)
+    device = next(model.parameters()).device
+    x, y = (torch.as_tensor(part, device=device) for part in images)
     shuffle = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(rates(model, rate, share), momentum=0.9)
     schedule = one_cycle(optimizer, steps)

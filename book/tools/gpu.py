@@ -9,6 +9,7 @@ repeated. DEVICE=cpu stands in for a GPU, slowly.
 
 import argparse
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -71,14 +72,14 @@ STEPS = [
 def run(steps, minutes, device, passed=PASSED) -> list[tuple[str, float, str]]:
     """Each step that the budget reaches: its name, minutes, and what became of it."""
     deadline = time.monotonic() + 60 * minutes
-    here = [_commit(), torch.__version__, _name(device)]
+    here = [_code(), torch.__version__, _name(device)]
     done = json.loads(passed.read_text()) if passed.exists() else {}
     outcomes = []
     for step in steps:
         start, outcome = time.monotonic(), None
         if start >= deadline:
             outcome = "not begun"
-        elif step.test and done.get(step.name) == here:
+        elif step.test and here[0] and done.get(step.name) == here:
             outcome = "passed before"
         else:
             print(f"\n--- {step.name}", flush=True)
@@ -87,7 +88,9 @@ def run(steps, minutes, device, passed=PASSED) -> list[tuple[str, float, str]]:
             if step.test and outcome == "done":
                 done[step.name] = here
                 passed.parent.mkdir(parents=True, exist_ok=True)
-                passed.write_text(json.dumps(done))
+                part = passed.with_suffix(".part")  # whole or not at all
+                part.write_text(json.dumps(done))
+                part.replace(passed)
         outcomes.append((step.name, (time.monotonic() - start) / 60, outcome))
         if outcome == "interrupted":
             break
@@ -116,14 +119,21 @@ def _outcome(command, seconds) -> str:
     return "done" if code == 0 else f"failed (exit status {code}, see above)"
 
 
-def _commit() -> str:
-    git = subprocess.run(
-        ["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=40"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return git.stdout.strip()
+def _code() -> str | None:
+    """The commit, and what is changed since but for the records; None outside git."""
+
+    def git(*words):
+        return subprocess.run(
+            ["git", "-C", ROOT, *words], capture_output=True, check=True
+        ).stdout
+
+    try:
+        changes = git("diff", "HEAD", "--", ".", ":(exclude)results")
+        changes += git("status", "--porcelain", "--", ".", ":(exclude)results")
+        commit = git("rev-parse", "HEAD").decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{commit} {hashlib.sha256(changes).hexdigest()[:8]}"
 
 
 def _name(device) -> str:

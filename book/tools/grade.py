@@ -59,6 +59,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     for name in ("timeout", "total", "memory"):
         if getattr(chosen, name) < 1:
             raise GradingError(f"--{name} must be at least 1, got {vars(chosen)[name]}")
+    if chosen.jobs < 0:
+        raise GradingError(f"--jobs must be at least 0, got {chosen.jobs}")
     if chosen.variants and not chosen.roster:
         raise GradingError("VARIANTS needs ROSTER: the numbers come from its ids")
     if not chosen.submissions.strip():

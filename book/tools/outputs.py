@@ -150,6 +150,8 @@ def main(arguments=None) -> int:
             parser.error(f"{path} is no notebook")
     # One thread a kernel, as in the tests: torch's last digits depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # On the processor, also where there is a GPU, which rounds otherwise.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     # Nobody watches, and the times of a progress bar differ from run to run.
     os.environ["TQDM_DISABLE"] = "1"
     # The kernel of this environment, whatever else is installed for this user.

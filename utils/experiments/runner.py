@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import datetime
+import fcntl
 import functools
 import hashlib
 import json
@@ -20,8 +21,9 @@ import numpy as np
 import torch
 
 from utils import distributed, experiments, records
-from utils.checkpoints import save_checkpoint
-from utils.data import Images
+from utils.checkpoints import CheckpointError, save_checkpoint
+from utils.data import DataError, Images
+from utils.distributed import DeviceError
 from utils.experiments.recipes import Experiment
 from utils.training import (
     fit,
@@ -35,6 +37,15 @@ from utils.transfer import few
 
 ROOT = Path(__file__).parents[2]
 CHECKPOINTS = ROOT / ".cache/experiments"
+# What is told in a line; anything else is a fault of the code, and shows where it is.
+EXPECTED = (
+    ValueError,
+    FloatingPointError,
+    CheckpointError,
+    DataError,
+    DeviceError,
+    records.RecordError,
+)
 PROBED = 256  # images that a probe sees
 LISTED = 1000  # errors that a record lists one by one; more only of the run it keeps
 # Of that run it also stores the images: of a FEW errors all, of more the SUREST.
@@ -74,9 +85,14 @@ class Record:
 
     def add(self, run: dict, sizes: tuple[int, int]) -> None:
         """Write the file anew with one run more, whole or not at all."""
-        self.read()  # another process may have added to it
-        self.runs = [*self.runs, run]
-        self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _alone_in(self.folder):
+            self.read()  # another process may have added to it
+            self.runs = [*self.runs, run]
+            self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
+            self._write(sizes)
+
+    def _write(self, sizes) -> None:
         done = {r["variant"] for r in self.runs}
         variants = self.experiment.variants.items()
         classes = self.experiment.classes
@@ -93,10 +109,20 @@ class Record:
             "variants": {k: v.settings() for k, v in variants if k in done},
             "runs": self.runs,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{self.name}.json.{os.getpid()}.part"
         part.write_text(_pretty(record) + "\n", encoding="utf-8")
         os.replace(part, self.folder / f"{self.name}.json")
+
+
+@contextlib.contextmanager
+def _alone_in(folder):
+    """Within, other processes wait that would change this folder in the same way."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def run(name, experiment, variant, seed, device, images, record, checkpoint):
@@ -206,7 +232,7 @@ def run_all(
         ValueError: there is no such experiment, variant or device.
         RecordError: the record is damaged, or was made with other settings.
         DataError: the data are not here and cannot be fetched.
-        RuntimeError: the device has too little memory; says which batch would fit.
+        DeviceError: it has too little memory; says which batch would fit.
     """
     if name not in experiments.EXPERIMENTS:
         raise ValueError(
@@ -233,8 +259,9 @@ def run_all(
                 with distributed.rank_0_first():
                     images = experiment.load()
             recipe = experiment.variants[variant]
-            settings = json.dumps(recipe.settings())
-            digest = hashlib.sha256(settings.encode()).hexdigest()
+            # A run begun elsewhere is not this device's: its seconds would be mixed.
+            words = json.dumps(recipe.settings()) + _hardware(device)["device"]
+            digest = hashlib.sha256(words.encode()).hexdigest()
             checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
             try:
                 done = run(
@@ -245,30 +272,32 @@ def run_all(
             except torch.OutOfMemoryError:
                 full = True
             if full:  # the error is gone, and with it what it held in memory
-                raise RuntimeError(
-                    f"{label}: {_too_large(recipe, device, images[0].x.shape[1:])}"
-                )
+                raise DeviceError(f"{label}: {_too_large(recipe, device, images)}")
             if done is not None:
                 errors, seconds = done["final"]["test_errors"], done["seconds"]
                 of = len(images[1].y)
                 _say(f"{label}: {errors} errors of {of}, {seconds:.0f} s")
 
 
-def _too_large(recipe, device, shape) -> str:
+def _too_large(recipe, device, images) -> str:
     """What to say where a recipe does not fit: the largest batch that would."""
+    where = f"into the memory of the device ({_hardware(device)['device']})"
+    try:  # beside it, as `fit` holds them
+        held = [torch.zeros(part.x.shape, device=device) for part in images]
+    except torch.OutOfMemoryError:
+        return f"the data do not fit {where}: train on fewer, or on --device cpu"
     size = recipe.batch_size
     while size := size // 2:
         with contextlib.suppress(torch.OutOfMemoryError):
             model = recipe.model().to(device)
             optimizer = recipe.optimizer(model.parameters(), lr=0.0)
-            images = torch.zeros(size, *shape, device=device)
             labels = torch.zeros(size, dtype=torch.int64, device=device)
-            train_step(model, images, labels, optimizer, recipe.loss)
+            mixed = recipe.autocast is not None
+            with torch.autocast(device.type, recipe.autocast, enabled=mixed):
+                train_step(model, held[0][:size], labels, optimizer, recipe.loss)
             break
-    return (
-        f"a batch of {recipe.batch_size} does not fit into the memory of the device "
-        f"({_hardware(device)['device']}); "
-        + (f"one of {size} would" if size else "nor does one image")
+    return f"a batch of {recipe.batch_size} does not fit {where}; " + (
+        f"one of {size} would" if size else "nor does one image"
     )
 
 
@@ -368,7 +397,7 @@ def main(arguments=None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    except (ValueError, RuntimeError, FloatingPointError) as error:
+    except EXPECTED as error:
         print(error, file=sys.stderr)
         return 1
     return 0

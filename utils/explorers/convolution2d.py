@@ -1,5 +1,6 @@
 """Slide a kernel over an image: the explorer of chapter 4."""
 
+import numpy as np
 import traitlets
 
 from utils.explorers import Explorer
@@ -53,4 +54,7 @@ class Convolution2dExplorer(Explorer):
         return rows
 
     def still(self):
-        return worked_example(self.image, self.kernel)
+        sizes = zip(np.shape(self.kernel), np.shape(self.image), strict=True)
+        border = [max(0, k - n) for k, n in sizes]  # so that the kernel fits
+        image = np.pad(self.image, [(b, b) for b in border])
+        return worked_example(image, self.kernel)

@@ -28,6 +28,7 @@ def stages(image, maps):
         maps: name of each layer -> what it says to this image, (1, C, H, W) or (1, F);
             of the output logits.
     """
+    maps = {name: one.cpu() for name, one in maps.items()}
     sheets = {"image": image}
     for name, columns in (("c1", 2), ("s2", 2), ("c3", 4), ("s4", 4)):
         sheets[name] = mosaic(maps[name][0], columns)
@@ -121,6 +122,7 @@ def inside(ways):
     )
     few_greys = plt.get_cmap("gray_r", 12)
     for line, (name, (image, maps)) in zip(axes, ways.items(), strict=True):
+        maps = {layer: one.cpu() for layer, one in maps.items()}
         sheets = (
             image,
             mosaic(maps["c1"][0], 3),

@@ -54,6 +54,12 @@ def test_split_wants_as_many_labels_as_images():
         g.split_validation((np.zeros((20, 1)), np.zeros(19, int)), 3)
 
 
+@pytest.mark.parametrize("folds", [1, 12, 2.5])
+def test_folds_of_nothing_are_refused(folds):
+    with pytest.raises(ValueError, match=f"folds must be .* from 2 to 11, got {folds}"):
+        list(g.k_folds(11, folds))
+
+
 def test_folds_validate_on_every_example_once():
     pairs = list(g.k_folds(11, 3, seed=1))
     assert [len(v) for _, v in pairs] == [4, 4, 3]

@@ -80,7 +80,11 @@ def trace(model: nn.Module, images) -> tuple[list[Step], torch.Tensor]:
     """A forward pass, laid open: a `Step` for each unit, and the logits.
 
     F(x) is what the last layer gives before the shortcut is added. Gradients flow
-    through all that is returned.
+    through all that is returned. The net works as it is: in training, the running
+    statistics of batch normalisation move.
+
+    Args:
+        images: (N, C, H, W), on the net's device.
     """
     steps, last, hooks = [], {}, []
 
@@ -177,7 +181,7 @@ def gradients_by_depth(model: nn.Module, images, labels) -> dict[str, float]:
     is the mean over the images of the cross-entropy.
 
     Args:
-        images, labels: (N, C, H, W) and (N,).
+        images, labels: (N, C, H, W) and (N,), on the net's device.
 
     Returns:
         name of the unit -> root of the sum of squares of dL/dx.

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.checking import checked_whole
 from utils.data import Images
 
 # ------------------------------------------------------------ validation
@@ -48,7 +49,11 @@ def k_folds(count, folds, seed=0):
 
     Yields:
         row numbers to train on, and those to validate on, two tensors.
+
+    Raises:
+        ValueError: another number of folds.
     """
+    checked_whole("folds", folds, 2, count)
     generator = torch.Generator().manual_seed(seed)
     parts = torch.randperm(count, generator=generator).tensor_split(folds)
     for k in range(folds):
@@ -63,7 +68,7 @@ class EarlyStopping:
 
     Args:
         path: of the file, written at every new lowest loss; `torch.load` gives the
-            state of the model then.
+            state of the model then (with map_location="cpu" where its GPU is not).
         patience: stop after so many epochs without a new lowest loss.
 
     Attributes:

@@ -14,6 +14,7 @@ CIFAR10 = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 
 
 def conv3x3(in_channels, out_channels, stride=1):
+    """(N, in, H, W) -> (N, out, H / stride, W / stride), no bias: it is normalised."""
     return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
 
 

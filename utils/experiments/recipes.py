@@ -79,6 +79,11 @@ class Experiment:
     listed: bool = True
 
     def load(self):
+        """What to train on and what to judge by, two `Images`.
+
+        Raises:
+            DataError: the data are not here and cannot be fetched.
+        """
         train, test = getattr(data, self.data)()
         if self.classes is not None:
             train, test = only(train, self.classes), only(test, self.classes)

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_design import layers
 from test_explorers import state
+from traitlets import TraitError
 
 from utils import design
 from utils.explorers.design import PRESETS, DesignExplorer
@@ -111,3 +112,10 @@ def test_fits_a_phone(mount_explorer, width):
     page = mount_explorer(DesignExplorer(), width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.get_by_role("textbox", name="design").bounding_box()["height"] >= 40
+
+
+@pytest.mark.parametrize("image", ["1x28x28", "1 × 28 × 32", "28 × 28", ""])
+def test_an_image_that_is_none_is_refused(image):
+    with pytest.raises(TraitError, match="image must be channels × n × n"):
+        DesignExplorer(image=image)
+    assert DesignExplorer(image="3×32×32").still() is not None

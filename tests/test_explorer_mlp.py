@@ -255,6 +255,15 @@ def test_removes_itself(page):
 # ------------------------------------------------------------ the still picture
 
 
+def test_the_still_shows_the_example_that_was_given():
+    figure = MLPExplorer(x=[0.0, 3.0], activation="relu").still()
+    net, _, _ = mlp.worked_example()
+    net.h, net.derivative = mlp.ACTIVATIONS["relu"]
+    net.forward(np.array([[0.0, 3.0]]))
+    said = {text.get_text() for text in figure.axes[0].texts}
+    assert {written(number) for number in net.z[1][0]} <= said
+
+
 def test_figure_says_what_the_network_holds():
     net, _, _ = mlp.worked_example()
     figure = figures.network(net.grad_weights, net.a, net.z, net.delta)

@@ -17,8 +17,14 @@ from utils.training import one_cycle, train_step
 
 
 def only(images, classes):
-    """The `Images` of some classes, numbered anew: 0, 1, … in the order given."""
+    """The `Images` of some classes, numbered anew: 0, 1, … in the order given.
+
+    Raises:
+        ValueError: one of the classes does not occur.
+    """
     kept = np.isin(images.y, classes)
+    if missing := set(classes) - set(images.y.tolist()):
+        raise ValueError(f"there are no images of the classes {missing}")
     new = {label: k for k, label in enumerate(classes)}
     labels = np.array([new[label] for label in images.y[kept]])
     return Images(images.x[kept], labels)

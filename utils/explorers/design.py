@@ -1,5 +1,7 @@
 """What a design costs, layer by layer: the explorer of chapter 13."""
 
+import re
+
 import traitlets
 
 from utils.design import budget
@@ -35,6 +37,15 @@ class DesignExplorer(Explorer):
     design = traitlets.Unicode("(C16*2-P)*2-F64").tag(sync=True)
     image = traitlets.Unicode("1 × 28 × 28").tag(sync=True)
     presets = traitlets.List([list(item) for item in PRESETS.items()]).tag(sync=True)
+
+    @traitlets.validate("image")
+    def _three_sizes(self, proposal):
+        if not re.fullmatch(r"\s*\d+\s*×\s*(\d+)\s*×\s*\1\s*", proposal["value"]):
+            wanted = "channels × n × n, such as 1 × 28 × 28"
+            raise traitlets.TraitError(
+                f"image must be {wanted}, got {proposal['value']!r}"
+            )
+        return proposal["value"]
 
     def still(self):
         channels, size, _ = (int(n) for n in self.image.split("×"))

@@ -1,5 +1,6 @@
 """Values and delta flowing through the 2-3-2 network of chapter 2."""
 
+import numpy as np
 import traitlets
 
 from utils import mlp
@@ -45,5 +46,9 @@ class MLPExplorer(Explorer):
         )
 
     def still(self):
-        net, _, _ = mlp.worked_example()
+        net = mlp.MLP([2, 3, 2], self.activation, self.loss)
+        net.weights = [np.array(weights, float) for weights in self.weights]
+        net.biases = [np.array(biases, float) for biases in self.biases]
+        net.forward(np.array([self.x], float))
+        net.backward(np.array([self.d], float))
         return figures.network(net.weights, net.a, net.z, net.delta)

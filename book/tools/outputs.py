@@ -150,7 +150,7 @@ def main(arguments=None) -> int:
             parser.error(f"{path} is no notebook")
     # One thread a kernel, as in the tests: torch's last digits depend on their number.
     os.environ["OMP_NUM_THREADS"] = "1"
-    # On the processor, also where there is a GPU, which rounds otherwise.
+    # On the processor, even where there is a GPU, which rounds differently.
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     # Nobody watches, and the times of a progress bar differ from run to run.
     os.environ["TQDM_DISABLE"] = "1"

@@ -74,7 +74,7 @@ FACTS = [
     ),
     computed("here there are {:.0f} for every digit", lambda: parameters() / 500),
     computed(
-        "these two hold {:,} of the {:,} parameters",
+        "where the two of them hold {:,} of the {:,} parameters",
         lambda: (parameters(slice(7, None)), parameters()),
     ),
     computed("for {:.2f} of the noise", lambda: 1 / math.sqrt(5)),
@@ -134,7 +134,7 @@ FACTS = [
             np.array(hand_gradient()[0]) * [-3, -1, 1, 3] * np.array([1, 1, -1, 1])
         ),
     ),
-    computed(r"For $\gamma$ it is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]),
+    computed(r"For $\gamma$ the gradient is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]),
     computed(
         r"$r \leftarrow {:.1f}\,r + {}\,\mu$ starting from 0",
         lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1),

@@ -290,7 +290,7 @@ FACTS = [
         lambda: ((224, 224)),
     ),
     cited(
-        r"small normal numbers with $\sigma = 0.01$, which were AlexNet's",
+        r"small normal numbers with $\sigma = 0.01$, as in AlexNet",
         "krizhevsky2012",
     ),
     computed(

@@ -134,7 +134,9 @@ FACTS = [
             np.array(hand_gradient()[0]) * [-3, -1, 1, 3] * np.array([1, 1, -1, 1])
         ),
     ),
-    computed(r"For $\gamma$ the gradient is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]),
+    computed(
+        r"For $\gamma$ the gradient is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]
+    ),
     computed(
         r"$r \leftarrow {:.1f}\,r + {}\,\mu$ starting from 0",
         lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1),

@@ -201,8 +201,8 @@ FACTS = [
     ),
     computed(
         "all that the networks of section 13.5 have, {:.1f} % are left: three points "
-        "above ResNet-20 after {} epochs, which has two thirds of the arithmetic, and one "
-        "above ResNet-20 trained by Muon for {}, which has two fifths more.",
+        "above ResNet-20 after {} epochs, which has two thirds of the arithmetic, and "
+        "one above ResNet-20 trained by Muon for {}, which has two fifths more.",
         lambda: one_look_against(
             ("networks-cifar10", "ResNet-20", 3, 2 / 3),
             ("resnet-cifar10-best", "ResNet-20", 1, 7 / 5),

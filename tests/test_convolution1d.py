@@ -222,5 +222,5 @@ def test_bad_input(arguments, says):
 
 
 def test_a_gradient_of_another_length_is_refused():
-    with pytest.raises(ValueError, match="delta must hold 3 values, one an output"):
+    with pytest.raises(ValueError, match="delta needs 3 values, one per output"):
         cross_correlate1d_backward(np.ones(4), np.ones(5), np.ones(3))

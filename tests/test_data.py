@@ -695,9 +695,9 @@ def test_first_available_says_so_and_goes_on(small, tmp_path, monkeypatch, capsy
     train, test = data.first_available(data.cifar10, data.mnist, data.mnist5k)
     assert (len(train.y), len(test.y)) == (4000, 1000)
     assert capsys.readouterr().out.splitlines() == [
-        "cifar10() is not to be had here: using mnist() instead.",
+        "cifar10() is not available here: using mnist() instead.",
         "Run cifar10() by itself to see what is missing.",
-        "mnist() is not to be had here: using mnist5k() instead.",
+        "mnist() is not available here: using mnist5k() instead.",
         "Run mnist() by itself to see what is missing.",
     ]
 

@@ -123,8 +123,8 @@ def test_networks_of_chapter_6_as_designs(text, model):
         ("(C1*99)*99", 8, "500 layers at most"),
         ("C16-C16k4", 5, "an even window"),
         ("P*4-P", 5, "does not fit on maps of 1 × 1"),
-        ("F8-C3", 4, "behind a full layer"),
-        ("F8-G", 4, "behind a full layer"),
+        ("F8-C3", 4, "after a full layer"),
+        ("F8-G", 4, "after a full layer"),
         ("C3-C4g", 4, "a multiple of the 3 maps"),
     ],
 )

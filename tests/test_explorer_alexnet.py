@@ -86,7 +86,7 @@ def test_what_the_presets_show(page):
     choose(page, "the misprint: 224, no padding")
     _, steps, said = check(page)
     assert [s.name for s in steps if s.lost] == ["conv1", "pool1", "pool2", "pool5"]
-    assert "last 1 row and 1 column: of the map itself" in said
+    assert "last 1 row and 1 column: part of the map itself" in said
     choose(page, "the one tower of the zoos")
     assert sum(s.parameters for s in check(page)[1]) == 61_100_840
     choose(page, "one tower")

@@ -160,9 +160,9 @@ def test_what_cannot_be_read_is_said(page):
     narrow = file_of(page, 900, 2)
     heic = b"\0\0\0\x18ftypheic" * 9
     bad = {
-        "letter.txt is no picture": ("letter.txt", "text/plain", b"Dear reader,"),
+        "letter.txt is not a picture": ("letter.txt", "text/plain", b"Dear reader,"),
         "cannot read cut.png as": ("cut.png", "image/png", narrow["buffer"][:40]),
-        "of HEIC, which phones": ("IMG_1.HEIC", "image/heic", heic),
+        "turn HEIC, which phones": ("IMG_1.HEIC", "image/heic", heic),
         "cannot read empty.jpg": ("empty.jpg", "image/jpeg", b""),
         "too narrow for a kernel": ("thin.png", "image/png", narrow["buffer"]),
     }
@@ -190,7 +190,7 @@ def test_dropped_files(page):
     page.evaluate(DROP, ["huge.png", "image/png", 41_000_000, ""])
     page.get_by_text("huge.png has more than 40 megabytes").wait_for()
     page.evaluate(DROP, ["", "", 0, "https://somewhere.example/cat.jpg"])
-    assert "is no file" in said(page)
+    assert "is not a file" in said(page)
     page.evaluate(DROP, ["odd.png", "image/png", 9, ""])
     page.get_by_text("cannot read odd.png").wait_for()
 

@@ -22,7 +22,7 @@ SLIDERS = {
     "3×3: out": 200,
     "5×5: reduce to": 8,
     "5×5: out": 136,
-    "behind the pool": 72,
+    "after the pool": 72,
 }
 
 

@@ -230,14 +230,14 @@ def test_points_come_and_go(show):
     assert points(page).nth(1).evaluate("node => node === document.activeElement")
     press(page, "Remove")
     press(page, "Remove")
-    assert said(page) == "Two points must stay."
+    assert said(page) == "At least two points must stay."
     assert points(page).count() == 2
     for count in range(3, 13):
         press(page, "Add a point")
         assert points(page).count() == count
     assert len({tuple(p[:2]) for p in state(page)["points"]}) == 12
     press(page, "Add a point")
-    assert said(page) == "12 points are the most."
+    assert said(page) == "There can be at most 12 points."
     assert_trains_like_python(page, passes=1)
 
 
@@ -252,7 +252,7 @@ def test_keyboard_alone(show):
         "Point 1 at (2.25, 1.25), class 1, classified wrongly"
     )
     page.keyboard.press("Enter")
-    assert page.evaluate(name).endswith("class 0, classified rightly")
+    assert page.evaluate(name).endswith("class 0, classified correctly")
     focus = "getComputedStyle(document.activeElement.querySelector('.pc-focus')).stroke"
     plain = page.evaluate(focus)
     for _ in range(6):

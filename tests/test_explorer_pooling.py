@@ -98,7 +98,7 @@ def test_numbers_are_edited_by_keys_and_buttons(page):
     now = check(page)
     assert now["image"][0][1] == now["image"][1][0] == 7
     assert now["gradient"][0][1] == 1  # of equals the first wins
-    assert "the first of 2 equals" in page.locator(".ex-text").inner_text()
+    assert "the first of 2 equal values" in page.locator(".ex-text").inner_text()
     for _ in range(5):
         page.keyboard.press("+")  # the focus is on the button: nothing happens
     page.get_by_role("button", name="Reset").click()

@@ -162,7 +162,7 @@ def test_likely_mistakes_in_batch_norm_raise():
             layer(torch.zeros(shape))
     with pytest.raises(RuntimeError, match="floating"):
         layer(torch.zeros(4, 2, 5, 5, dtype=torch.uint8))
-    with pytest.raises(ValueError, match="more than one number a channel"):
+    with pytest.raises(ValueError, match="more than one number per channel"):
         layer(torch.zeros(1, 2, 1, 1))
     assert layer.eval()(torch.zeros(1, 2, 1, 1)).shape == (1, 2, 1, 1)
     with pytest.raises(RuntimeError, match="size"):

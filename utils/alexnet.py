@@ -44,7 +44,7 @@ class LocalResponseNorm(nn.Module):
 
 
 class InputShape(nn.Module):
-    """Images (N, *shape) pass; others, which rounding may fit, do not."""
+    """Images (N, *shape) pass; others do not, even where rounding fits."""
 
     def __init__(self, *shape):
         super().__init__()
@@ -73,7 +73,7 @@ def classifier(inputs, hidden, num_classes, dropout, activation=nn.ReLU):
 
 
 def begin_as_published(net):
-    """Normal weights of deviation 0.01, biases of 1 in five layers, or 0."""
+    """Normal weights of deviation 0.01, biases 1 in five layers, else 0."""
     for name, layer in net.named_children():
         if hasattr(layer, "weight"):
             nn.init.normal_(layer.weight, std=0.01)

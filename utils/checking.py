@@ -142,7 +142,7 @@ def checked_rows(name, X, width) -> np.ndarray:
     X = X.astype(float)
     if X.ndim != 2 or X.shape[1] != width or len(X) == 0:
         raise ValueError(
-            f"{name} must have shape (N, {width}), an example a row, got {X.shape}"
+            f"{name} must have shape (N, {width}), one example per row, got {X.shape}"
         )
     return checked_finite(name, X)
 

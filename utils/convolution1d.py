@@ -126,7 +126,7 @@ def cross_correlate1d_backward(delta, x, w):
         ValueError: delta is not as long as the output.
     """
     if len(delta) != len(x) - len(w) + 1:
-        raise ValueError(f"delta must hold {len(x) - len(w) + 1} values, one an output")
+        raise ValueError(f"delta needs {len(x) - len(w) + 1} values, one per output")
     grad_x = convolve1d(delta, w, padding="wide")  # (n,)
     grad_w = cross_correlate1d(x, delta)  # (m,)
     return grad_x, grad_w

@@ -132,7 +132,7 @@ def first_available(loader: Callable, *others: Callable) -> tuple[Images, Images
         if not others:
             raise
     name, following = loader.__name__, others[0].__name__
-    print(f"{name}() is not to be had here: using {following}() instead.")
+    print(f"{name}() is not available here: using {following}() instead.")
     print(f"Run {name}() by itself to see what is missing.")
     return first_available(*others)
 
@@ -313,7 +313,7 @@ def _download(file: RemoteFile, path: Path, problem: str) -> None:
         except OSError as error:
             raise DataError(
                 f"{problem}, and a download cannot be written there ({error}).\n"
-                f"Make room in {path.parent} and see that you may write to it, or let "
+                f"Make room in {path.parent} and make sure you may write to it, or let "
                 f"{way_out}"
             ) from None
         _failed_hosts.add(urlsplit(url).netloc)

@@ -53,7 +53,7 @@ def layer(design, at, token):
     if kind not in SETTINGS:
         fail(design, at, f"no layer is called '{kind}': C, P, G or F")
     if kind != "P" and (kind == "G") == bool(width):
-        what = "takes no number" if kind == "G" else "needs a number behind it"
+        what = "takes no number" if kind == "G" else "needs a number to follow"
         fail(design, at + 1, f"{kind} {what}")
     given = {}
     for letter, number in re.findall(r"([a-z])(\d*)", settings):
@@ -61,7 +61,7 @@ def layer(design, at, token):
             fail(design, at, f"{kind} takes no '{letter}', or one only")
         if (letter in "ksd") != bool(number):
             what = "needs a" if letter in "ksd" else "takes no"
-            fail(design, at, f"'{letter}' {what} number behind it")
+            fail(design, at, f"'{letter}' {what} number after it")
         given[letter] = int(number or 1)
     width = int(width or 2)
     if not all(0 < number < 10_000 for number in (width, *given.values())):
@@ -112,7 +112,7 @@ def parse(design):
 
 
 def output_layer(design, classes):
-    """The full layer behind every design, whose softmax is in the loss."""
+    """The full layer after every design, whose softmax is in the loss."""
     return Layer("output", len(design), "S", classes)
 
 
@@ -152,7 +152,7 @@ def fitted(design, layer, before):
     """How far a layer's window reaches, and the size of the maps it gives."""
     size = padded = before.size
     if layer.kind not in "FS" and before.name[0] == "F":
-        fail(design, layer.at, "behind a full layer only full layers can stand")
+        fail(design, layer.at, "after a full layer only full layers can stand")
     if layer.kind in "GFS":  # a window as large as the maps
         return size, 1
     reach = layer.dilation * (layer.kernel_size - 1) + 1
@@ -167,7 +167,7 @@ def fitted(design, layer, before):
 
 
 def cost(design, layer, before):
-    """The `Cost` of a layer behind another, without building it."""
+    """The `Cost` of a layer after another, without building it."""
     reach, size = fitted(design, layer, before)
     maps, inputs, window = layer.width, before.channels, layer.kernel_size
     if "g" in layer.flags:
@@ -234,7 +234,7 @@ def budget_table(costs):
 
 
 def module(layer, channels, size):
-    """The torch module of one layer, behind maps of that size."""
+    """The torch module of one layer, for maps of that size."""
     width, window, flags = layer.width, layer.kernel_size, layer.flags
     if layer.kind == "P":
         return nn.MaxPool2d(window, layer.stride)

@@ -165,7 +165,7 @@ def swap(model: nn.Module, first: str, second: str) -> nn.Module:
     model = copy.deepcopy(model)
     a, b = model.get_submodule(first), model.get_submodule(second)
     if [p.shape for p in a.parameters()] != [p.shape for p in b.parameters()]:
-        raise ValueError(f"{first} and {second} cannot change places: other shapes")
+        raise ValueError(f"{first} and {second} cannot change places: shapes differ")
     model.set_submodule(first, b)
     model.set_submodule(second, a)
     return model
@@ -228,7 +228,7 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
 
 
 def stem_gradient(model, images, labels, loss=F.cross_entropy) -> dict[str, float]:
-    """How strong the training loss pulls at the first convolution.
+    """How strongly the training loss pulls at the first convolution.
 
     The model is left as it was, and so is torch's random state.
 

@@ -102,7 +102,7 @@ def from_rank_0(value):
 
 
 def mean(*numbers: float) -> list[float]:
-    """Of each of the numbers its mean over the processes."""
+    """The mean of each number over the processes."""
     every = [numbers]
     if world_size() > 1:
         every = [None] * world_size()

@@ -115,7 +115,7 @@ def batch_norm_forward(x, weight, bias, eps=1e-5):
         ValueError: only one number a channel, which the mean takes away.
     """
     if x.numel() == x.shape[1]:
-        raise ValueError("x must hold more than one number a channel")
+        raise ValueError("x must hold more than one number per channel")
     mean = x.mean((0, 2, 3), keepdim=True)  # (1, C, 1, 1)
     variance = (x - mean).square().mean((0, 2, 3), keepdim=True)
     root = (variance + eps).sqrt()

@@ -224,5 +224,5 @@ def predict(net, x, batch_size=500):
 
 
 def accuracy(net, x, labels):
-    """Part of the images x whose class is predicted as labelled, 0 to 1."""
+    """Share of the images x whose class is predicted as labelled, 0 to 1."""
     return np.mean(predict(net, x) == labels)

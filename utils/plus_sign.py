@@ -49,7 +49,7 @@ class ResNeXtUnit(Bottleneck):
 
 
 class SqueezeExcite(nn.Module):
-    """Each map times a factor from 0 to 1, computed of the means of all.
+    """Each map times a factor from 0 to 1, computed from the means of all.
 
     J. Hu, L. Shen and G. Sun, "Squeeze-and-excitation networks", CVPR 2018.
     """
@@ -74,7 +74,7 @@ class SEUnit(Bottleneck):
 
 
 class DenseUnit(nn.Module):
-    """x, and behind it 32 new maps: (N, C, H, W) -> (N, C + 32, H, W).
+    """x, followed by 32 new maps: (N, C, H, W) -> (N, C + 32, H, W).
 
     G. Huang, Z. Liu, L. van der Maaten and K. Weinberger, "Densely connected
     convolutional networks", CVPR 2017.

@@ -14,7 +14,6 @@ CIFAR10 = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 
 
 def conv3x3(in_channels, out_channels, stride=1):
-    """(N, in, H, W) -> (N, out, H / stride, W / stride), no bias: it is normalised."""
     return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
 
 
@@ -180,9 +179,8 @@ class CifarResNet(nn.Module):
         initialize(self)
 
     def forward(self, images):
-        wanted, shape = self.conv1.in_channels, tuple(images.shape)
-        if shape[1] != wanted:
-            raise ValueError(f"images must be (N, {wanted}, H, W): {shape}")
+        if images.shape[1] != self.conv1.in_channels:
+            raise ValueError(f"images {tuple(images.shape)}: other channels")
         x = self.standardize(images)
         x = F.relu(self.bn1(self.conv1(x)))  # (N, width, H, W)
         x = self.layer1(x)

@@ -479,7 +479,7 @@ def _checked_optimizer(optimizer, model):
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if held.isdisjoint(map(id, weights)):
         raise ValueError(
-            "optimizer holds no parameter of this model: make it anew after the model"
+            "optimizer holds no parameter of this model: make a new one after the model"
         )
     for group in optimizer.param_groups:
         if not 0 <= group["lr"] < math.inf:

@@ -195,7 +195,7 @@ def rates(model, rate, share=1.0):
 
 
 def tune(model, images, steps=50, rate=0.05, share=1.0, size=20, seed=0):
-    """Train a network on, in place: so many steps, each with `size` of the images.
+    """Train a network further, in place: so many steps, each with `size` of the images.
 
     Source of different rates: J. Howard and S. Ruder, arXiv:1801.06146.
 

@@ -27,7 +27,7 @@ def entries(doctree) -> list[tuple[str, str, str, list]]:
         said = HEADING.fullmatch(section[0].astext())
         if said is None:
             raise ValueError(
-                f"{CHANGES}.md: '## 2026-11-28: what is new' is the form of a heading, "
+                f"{CHANGES}.md: a heading must look like '## 2026-11-28: what is new', "
                 f"got {section[0].astext()!r}"
             )
         title = said[2][0].upper() + said[2][1:]

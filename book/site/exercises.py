@@ -42,7 +42,7 @@ INTRODUCTION = """\
 Try them in the notebook. **Open in Colab** starts it with nothing to install;
 **Download** gives the same file to take along. There `check("3")` runs all tests of
 task 3 and says at once what is wrong, or that it is right; `hint("3")` gives the next
-hint. On this page, hints and solution stand folded under each task: try first, then
+hint. On this page, hints and solution are folded away under each task: try first, then
 unfold."""
 
 

@@ -18,7 +18,7 @@ from utils import explorers
 from utils.explorers import SAVED
 
 NO_SCRIPT = (
-    "<noscript> To play with it takes JavaScript, which is off; "
+    "<noscript> Playing with it takes JavaScript, which is off; "
     "the picture shows how it opens.</noscript>"
 )
 PNG = "image/png"

@@ -354,7 +354,7 @@ def check_cell(cell) -> list[str]:
         if what in ("solution", "written") and marks.get("locked"):
             problems.append("nbgrader 'locked' must be false")
         if what in ("solution", "test", "written") and not exercise_of(name):
-            problems.append("the id of a solution or a test begins with exK")
+            problems.append("the id of a solution or a test must begin with exK")
         if what in ("test", "written"):
             worth = marks.get("points")
             if isinstance(worth, bool) or not isinstance(worth, int | float):
@@ -414,7 +414,7 @@ def check_code(cell) -> list[str]:
             isinstance(n, ast.Assert) and n.msg is None
             for n in ast.walk(ast.Module(body, []))
         ):
-            problems.append("every assert of a test says what is wrong (a message)")
+            problems.append("every assert of a test must say what is wrong (a message)")
         if body and isinstance(body[-1], ast.Expr):
             problems.append("nbgrader would read the value of the last line as points")
     return problems
@@ -453,7 +453,7 @@ def check_master(notebook) -> list[str]:
     if not 4 <= len(tasks) <= 8:
         problems.append(f"an assignment has 4 to 8 exercises, this one {len(tasks)}")
     if not any("written" in found for found in kinds.values()):
-        problems.append("at least one exercise asks for a written answer")
+        problems.append("at least one exercise must ask for a written answer")
     for name, found in kinds.items():
         if "test" in found and "solution" not in found:
             problems.append(f"{name}: a test but no solution cell")

@@ -142,7 +142,7 @@ export default explorer("Walk along the shapes of AlexNet", ({ model, root, cont
       if (s.lost) {
         const pixels = Math.max(0, s.lost - padding);
         const whose = pixels === 0 ? "zeros of the padding"
-          : pixels < s.lost ? `${pixels} of them of the map, not of the padding` : "of the map itself";
+          : pixels < s.lost ? `${pixels} of each in the map, the rest padding` : "part of the map itself";
         words += ` No window sees the last ${plural(s.lost, "row")} and ${plural(s.lost, "column")}: ${whose}.`;
       }
       if (s.parameters) {

@@ -34,7 +34,7 @@ class PhotoError extends Error {}
 
 // A picture file as grey pixels, no more than LONGEST on either side.
 async function readPicture(file) {
-  if (file.type && !file.type.startsWith("image/")) throw new PhotoError(`${file.name} is no picture.`);
+  if (file.type && !file.type.startsWith("image/")) throw new PhotoError(`${file.name} is not a picture.`);
   if (file.size > MOST_MEGABYTES * 1e6) {
     throw new PhotoError(`${file.name} has more than ${MOST_MEGABYTES} megabytes: take a smaller copy.`);
   }
@@ -174,7 +174,7 @@ export default explorer("Your own photograph under a kernel", ({ model, root, st
     } catch (error) {
       if (mine !== turn) return;
       say(error instanceof PhotoError ? error.message : `This browser cannot read ${file.name} as a picture. `
-        + "A JPEG or PNG will do; of HEIC, which phones write, make a JPEG first.");
+        + "A JPEG or PNG will do; turn HEIC, which phones write, into a JPEG first.");
     }
   }
   const files = html("input", { type: "file", accept: "image/*", class: "ex-hidden" });
@@ -189,7 +189,7 @@ export default explorer("Your own photograph under a kernel", ({ model, root, st
     drop: (event) => {
       over(false)(event);
       if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
-      else say("What you dropped is no file: save the picture first.");
+      else say("What you dropped is not a file: save the picture first.");
     },
   };
   for (const [name, act] of Object.entries(drops)) root.addEventListener(name, act);

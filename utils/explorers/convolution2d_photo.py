@@ -34,7 +34,7 @@ class PhotoExplorer(Explorer):
     title = "Your own photograph under a kernel"
     description = (
         "A photograph, a kernel of nine weights, and the map that the kernel makes of "
-        "it; on the page the photograph can be your own, and the kernel any."
+        "it; on the page the photograph can be your own, and the kernel any you like."
     )
 
     kernel = traitlets.Enum(list(KERNELS), default_value="sobel x").tag(sync=True)

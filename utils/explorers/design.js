@@ -21,7 +21,7 @@ function readLayer(at, token) {
   const [, number, settings] = /^(\d*)([^]*)$/.exec(token.slice(kind.length));
   if (!(kind in LETTERS)) fail(at, `no layer is called '${kind}': C, P, G or F`);
   if (kind === "G" ? number : kind !== "P" && !number) {
-    fail(at + 1, `${kind} ${kind === "G" ? "takes no number" : "needs a number behind it"}`);
+    fail(at + 1, `${kind} ${kind === "G" ? "takes no number" : "needs a number to follow"}`);
   }
   const given = {};
   for (const [, letter, digits] of settings.matchAll(/([a-z])(\d*)/g)) {
@@ -29,7 +29,7 @@ function readLayer(at, token) {
       fail(at, `${kind} takes no '${letter}', or one only`);
     }
     const wants = "ksd".includes(letter);
-    if (wants !== Boolean(digits)) fail(at, `'${letter}' ${wants ? "needs a" : "takes no"} number behind it`);
+    if (wants !== Boolean(digits)) fail(at, `'${letter}' ${wants ? "needs a" : "takes no"} number after it`);
     given[letter] = Number(digits || 1);
   }
   const width = Number(number || 2);
@@ -68,7 +68,7 @@ function parsed(design) {
 
 // How far a layer's window reaches, and the size of the maps it gives.
 function fitted({ kind, at, kernelSize, stride, dilation, flags }, { size, name }) {
-  if (!"FS".includes(kind) && name[0] === "F") fail(at, "behind a full layer only full layers can stand");
+  if (!"FS".includes(kind) && name[0] === "F") fail(at, "after a full layer only full layers can stand");
   if ("GFS".includes(kind)) return [size, 1];
   const reach = dilation * (kernelSize - 1) + 1;
   let padded = size;

@@ -125,7 +125,7 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
     channels("channels in", 1024, "from"), channels("1×1", 512, "one"),
     channels("3×3: reduce to", 512, 0, pairs[0]), channels("3×3: out", 512, 1, pairs[0]),
     channels("5×5: reduce to", 256, 0, pairs[1]), channels("5×5: out", 256, 1, pairs[1]),
-    channels("behind the pool", 256, "pool"), reset,
+    channels("after the pool", 256, "pool"), reset,
   );
   root.explorer = {
     state: () => ({ ...state, module: moduleBudget(state), naive: naiveBudget(state) }),

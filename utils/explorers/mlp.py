@@ -18,7 +18,7 @@ class MLPExplorer(Explorer):
     title = "Values go forward, δ comes back"
     description = (
         "A network with two inputs, three hidden units and two outputs, drawn with the "
-        "value a and z of each unit, the δ that came back to it, and its weights as "
+        "values a and z of each unit, the δ that came back to it, and its weights as "
         "lines: wide if large, orange and dashed if negative. In a live page you step "
         "forward and back through the layers, change any weight, input or desired "
         "output, and take steps down the error."

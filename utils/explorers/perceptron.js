@@ -296,7 +296,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
       set(nodes[k], {
         transform: `translate(${px} ${py})`,
         "aria-label": `Point ${k + 1} at ${pair([x1, x2])}, class ${kind}, `
-          + `classified ${wrong ? "wrongly" : "rightly"}`,
+          + `classified ${wrong ? "wrongly" : "correctly"}`,
       });
       set(nodes[k].querySelector(".pc-focus"), { stroke: k === state.selected ? "var(--ex-muted)" : "none" });
       set(nodes[k].querySelector(".pc-now"), { stroke: now ? "var(--ex-fg)" : "none" });
@@ -374,7 +374,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     edited(`Point ${state.selected + 1} is of class ${1 - kind}.`);
   }
   function remove() {
-    if (state.points.length <= 2) return say("Two points must stay.");
+    if (state.points.length <= 2) return say("At least two points must stay.");
     const gone = state.selected;
     const focused = nodes.includes(document.activeElement) || nodes.includes(root.getRootNode().activeElement);
     state.points.splice(gone, 1);
@@ -385,7 +385,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     return undefined;
   }
   function add() {
-    if (state.points.length >= MOST_POINTS) return say(`${MOST_POINTS} points are the most.`);
+    if (state.points.length >= MOST_POINTS) return say(`There can be at most ${MOST_POINTS} points.`);
     const distance = ([a, b]) => Math.min(...state.points.map(([x1, x2]) => Math.hypot(x1 - a, x2 - b)));
     const free = [];
     for (let a = -2; a <= 2; a += 0.5) for (let b = -2; b <= 2; b += 0.5) free.push([a, b]);

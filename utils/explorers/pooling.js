@@ -49,7 +49,7 @@ export default explorer("Pool an image, and send the error back", ({ model, root
 
   const newPanel = (name, words) => panel(`pooling-panel pooling-${name}`, words, { role: "grid" });
   const input = newPanel("image", "image X: select, then − or +");
-  const result = newPanel("output", "output Y: point at one");
+  const result = newPanel("output", "output Y: point at a value");
   const back = newPanel("gradient", "error δ that goes back to X");
   stage.append(html("div", { class: "ex-panels" }, input.figure, result.figure, back.figure));
 
@@ -106,7 +106,7 @@ export default explorer("Pool an image, and send the error back", ({ model, root
     const value = short(y[u][v]);
     const [r, c] = winner(image, cells);
     const ties = values.filter((x) => x === image[r][c]).length;
-    const first = ties > 1 ? `, the first of ${ties} equals` : "";
+    const first = ties > 1 ? `, the first of ${ties} equal values` : "";
     const found = kind === "max"
       ? `max(${values.map(short).join(", ")}) = ${value}, found at X[${r}, ${c}]${first}.`
       : `(${values.map((x, k) => (k ? bracketed(x) : short(x))).join(" + ")}) / ${values.length} = ${value}.`;

@@ -22,7 +22,7 @@ class PoolingExplorer(Explorer):
     name = "pooling"
     title = "Pool an image, and send the error back"
     description = (
-        "An image of numbers, each window of it summed up by its largest number or its "
+        "An image of numbers, each window of it reduced to its largest number or its "
         "mean, and a third grid that shows which numbers the error goes back to."
     )
 

@@ -118,7 +118,7 @@ class ResNetExplorer(Explorer):
     name = "resnet"
     title = "Deeper and deeper, with and without shortcuts"
     description = (
-        "Training and test errors of plain and residual nets by epoch, and at last by "
+        "Training and test errors of plain and residual nets by epoch, and the last by "
         "depth: with more layers the plain nets fit even the training set worse, the "
         "residual nets do not."
     )

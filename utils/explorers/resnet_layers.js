@@ -103,7 +103,7 @@ function shortcutOf(unit) {
   const { from, before, channels, size, stride } = unit;
   const target = `${channels} maps of ${size}²`;
   const why = unit.keeps ? "F(x) has the shape of x already." : `x is ${from} maps of ${before}², F(x) ${target}.`;
-  if (unit.kind === "none") return { lines: [], words: "h(x) = ReLU(F(x)): a plain unit, without shortcut." };
+  if (unit.kind === "none") return { lines: [], words: "h(x) = ReLU(F(x)): a plain unit, without a shortcut." };
   if (unit.kind === "identity") {
     return { lines: [], words: `h(x) = ReLU(x + F(x)). ${why} The shortcut is the identity, and costs nothing.` };
   }

@@ -82,7 +82,7 @@ export default explorer("Nearest neighbours of a digit", ({ model, root, stage, 
       const part = sum(shelved.map((k) => others(space, k))) / (shelved.length * wide);
       return `${space} ${others(space, state.shown)} of ${wide}, ${number(100 * part, 0)} %`;
     });
-    say(`A ${state.label}. Neighbours of another class, and their share for all digits ${state.label} here: `
+    say(`A ${state.label}. Neighbours of another class, and their average share for the digit ${state.label}: `
       + `${shares.join("; ")}.`);
   }
 

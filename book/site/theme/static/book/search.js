@@ -153,7 +153,7 @@
   }
 
   if (!query) {
-    said.textContent = "Type what you look for into the field above: a term, a network, a number, also in Chinese.";
+    said.textContent = "Type what you are looking for into the field above: a term, a network, a number; Chinese works too.";
     return;
   }
   document.title = `${query} · ${document.title}`;
@@ -161,11 +161,11 @@
   show(hits);
   const known = terms(query).every((word) => hits.some((hit) => hit.queryTerms.includes(word)));
   if (!hits.length) {
-    said.textContent = `Nothing is found for “${query}”. The table of contents or the glossary may help.`;
+    said.textContent = `Nothing was found for “${query}”. The table of contents or the glossary may help.`;
   } else if (!near && (known || asked.length > 1)) {
     said.textContent = `${hits.length === 1 ? "One section" : `${hits.length} sections`} for “${query}”.`;
   } else {
     const words = Object.keys(hits[0].match).map((term) => spelt.get(term));
-    said.append(`Nothing is spelt “${query}” here; these are near: `, ask(words.join(" ")));
+    said.append(`Nothing here is spelt “${query}”; the nearest: `, ask(words.join(" ")));
   }
 })();

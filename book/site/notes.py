@@ -25,8 +25,8 @@ FILE = "notes-data.js"
 # brings it sets it apart.
 ORDINARY = set(
     "activation architecture body budget connection convergence degradation feature "
-    "filter freeze head invariance layer margin momentum normal pass projection "
-    "reduction source sparse target threshold transpose unit update".split()
+    "filter freeze head invariance layer margin momentum normal normalisation pass "
+    "projection reduction source sparse target threshold transpose unit update".split()
 )
 SILENT = (*QUIET, nodes.table, nodes.caption)
 

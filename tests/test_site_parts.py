@@ -323,7 +323,7 @@ def prepared(monkeypatch, tmp_path):
 def test_explorer_brings_still_sentence_and_state(prepared):
     first, second = prepared()
     assert 'aria-label="Still."' in first
-    assert '<p class="explorer-sentence">A sentence.<noscript> To play' in first
+    assert '<p class="explorer-sentence">A sentence.<noscript> Playing' in first
     assert '"state":{"value":3}' in first
     assert 'style="--live:calc(500px + -0.5*clamp(0px,100cqw - 300px,100px))"' in first
     assert "export default" in first

@@ -24,7 +24,7 @@ FACTS = [
         lambda: (1, 16, 16, 16),
     ),
     computed(
-        "a linear layer turns the {} averages into three numbers",
+        "turns the {} averages into three numbers",
         lambda: 16,
     ),
     computed(

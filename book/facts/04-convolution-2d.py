@@ -91,7 +91,8 @@ FACTS = [
         lambda: 6 * 5 * 5 * 10 * 10 / (6 * 14 * 14),
     ),
     computed(
-        "{:.2f} M activations in place of {:.2f} M",
+        "{:.2f} M activations (the numbers that layers give out, not the functions of "
+        "section 2.7) in place of {:.2f} M",
         lambda: ((64 + 256) * 100**2 / 1e6, 256 * 100**2 / 1e6),
     ),
     cited(

@@ -138,8 +138,8 @@ FACTS = [
         r"For $\gamma$ the gradient is $-3/\sqrt5 = {:.2f}$", lambda: hand_gradient()[1]
     ),
     computed(
-        r"$r \leftarrow {:.1f}\,r + {}\,\mu$ starting from 0",
-        lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1),
+        r"$r \leftarrow {:.1f}\,r + {}\,\mu$ (torch calls this {} `momentum`",
+        lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1, 0.1),
     ),
     computed(
         "one batch with mean 4, $r = {}$: the averages need some {:.0f} steps",

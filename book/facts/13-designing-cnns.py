@@ -236,8 +236,8 @@ FACTS = [
         "three times the epochs left {}.", lambda: held_out("deeper, mild, 60 epochs")
     ),
     computed(
-        "After {} epochs, one look at each held-out digit left {} errors, the six "
-        "views {}.",
+        "After {} epochs, one look at each held-out digit (as it is, no views) left {} "
+        "errors, the six views {}.",
         lambda: (
             VIEWED.epochs,
             *one_look("lenet5-choice", "deeper, mild, 80 epochs, views"),
@@ -332,7 +332,7 @@ FACTS = [
         lambda: errors_without("all") - errors_without("flips by coins"),
     ),
     computed(
-        "on a smaller stage: {}, {} and {} maps, {:,} photographs to learn from, {:,} "
+        "on a smaller scale: {}, {} and {} maps, {:,} photographs to learn from, {:,} "
         "others held out",
         lambda: (
             *(block[0].out_channels for block in NARROW.model().blocks),

@@ -112,7 +112,7 @@ FACTS = [
         ),
     ),
     computed(
-        r"**C5** sees all maps again, ${}\,({}\cdot {}+1)$, and **F6** has ${}\,({}+1)$",
+        r"sees all maps again, ${}\,({}\cdot {}+1)$, and **F6** has ${}\,({}+1)$",
         lambda: (
             (
                 120,

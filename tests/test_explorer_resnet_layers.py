@@ -253,7 +253,7 @@ DIAGRAMS = [
     ("resnet50", "B", "layer1.0", ["1×1", "64 → 256"], "16,896 parameters, 51.4 M"),
     ("resnet18", "B", "layer4.0", ["1×1 / 2", "256 → 512"], "with stride 2: 132,096"),
     ("resnet18", "C", "layer1.0", ["1×1", "64 → 64"], "has the shape of x already"),
-    ("plain34", None, "layer2.0", [], "without shortcut"),
+    ("plain34", None, "layer2.0", [], "without a shortcut"),
 ]
 
 

@@ -156,7 +156,7 @@ X, W = np.ones((1, 4, 3, 3)), np.ones((4, 2, 3, 3))
         ({"stride": 2, "output_padding": 2}, "than the stride, got 2"),
         ({"stride": 2, "output_padding": -1}, "got -1"),
         ({"padding": 3}, "padding (3) leaves nothing"),
-        ({"dilation": 0}, "at least 1"),
+        ({"dilation": 0}, "dilation must be >= 1"),
         ({"stride": 0}, "output_padding must be from 0 to -1"),
         ({"weight": W[:3]}, "weight is for 3 maps, not 4"),
         ({"bias": np.ones(1)}, None),

@@ -80,6 +80,7 @@ FACTS = [
     computed("for {:.2f} of the noise", lambda: 1 / math.sqrt(5)),
     computed("more time than a few, often {} to {},", lambda: (32, 128)),
     computed("noise of standard deviation {}, and polynomials", lambda: 0.3),
+    computed("the polynomial of degree {} would come out", lambda: 15),
     computed("Degree {} gets below the noise", lambda: 15),
     computed(
         r"with curvatures 1 and {}, $\eta$ must stay below ${}$, and so {} steps leave "

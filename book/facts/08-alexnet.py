@@ -432,6 +432,15 @@ FACTS = [
         "AlexNet drew all its weights with a standard deviation of 0.01.",
         "krizhevsky2012",
     ),
+    cited("from 2015 on with batch normalisation", "ioffe2015"),
+    computed(
+        "from scaled weights and from those of deviation {}:",
+        lambda: (
+            experiments.EXPERIMENTS["alexnet-race-choice"]
+            .variants["ReLU, σ 0.01, 0.01"]
+            .model.args[1]
+        ),
+    ),
     computed(
         r"With a deviation of {} a layer of $n$ inputs multiplies the spread of the "
         r"signal by about ${}\sqrt n$. Here, for grey images, $n$ is {}, {}, {} and {}:"

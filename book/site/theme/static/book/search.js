@@ -153,7 +153,8 @@
   }
 
   if (!query) {
-    said.textContent = "Type what you are looking for into the field above: a term, a network, a number; Chinese works too.";
+    said.textContent = "Type what you are looking for into the field above: a term, a network, a number; "
+      + "Chinese works too.";
     return;
   }
   document.title = `${query} · ${document.title}`;

@@ -208,7 +208,7 @@ FACTS = [
             ("resnet-cifar10-best", "ResNet-20", 1, 7 / 5),
         ),
     ),
-    computed("a PFLOP is $10^{{{}}}$ of them", lambda: 15),
+    computed("a PFLOP is ${}^{{{}}}$ of them", lambda: (10, 15)),
     computed("of MNIST with at most {:,} parameters.**", lambda: 60_000),
     cited(
         "LeNet-5 of 1998 had exactly that many, and its authors report an error of "

@@ -33,7 +33,7 @@ def stages(image, maps):
     for name, columns in (("c1", 2), ("s2", 2), ("c3", 4), ("s4", 4)):
         sheets[name] = mosaic(maps[name][0], columns)
     for name, columns in (("c5", 10), ("f6", 7)):
-        sheets[name] = maps[name][0].reshape(-1, columns)
+        sheets[name] = maps[name][0].reshape(-1, columns).numpy()
     sheets["output"] = maps["output"].softmax(1).numpy().reshape(-1, 1)
     fig, axes = plt.subplots(
         1, 8, figsize=(6.4, 1.9), width_ratios=[3, 2, 2, 3, 3, 2, 1.5, 0.9]
@@ -127,7 +127,7 @@ def inside(ways):
             image,
             mosaic(maps["c1"][0], 3),
             mosaic(maps["c3"][0], 4, gap=1),
-            maps["c5"][0].reshape(10, 12),
+            maps["c5"][0].reshape(10, 12).numpy(),
         )
         for ax, sheet in zip(line, sheets, strict=False):
             ax.imshow(sheet, cmap=few_greys, interpolation="none")

@@ -16,6 +16,7 @@ from torch import nn
 
 from utils import data, experiments, records
 from utils.checkpoints import load_checkpoint
+from utils.distributed import DeviceError
 from utils.experiments import Experiment, Recipe, runner
 from utils.experiments import resnet as resnet_experiments
 from utils.records import RecordError
@@ -267,7 +268,7 @@ def test_a_device_that_is_full_says_which_batch_would_fit(lab, monkeypatch, room
     full = {"fast": replace(RECIPE, model=hungry_net)}
     monkeypatch.setitem(experiments.EXPERIMENTS, "demo", replace(DEMO, variants=full))
     message = f"demo, fast, seed 0: a batch of 500 does not fit .*\\(cpu\\); {said}"
-    with pytest.raises(RuntimeError, match=message):
+    with pytest.raises(DeviceError, match=message):
         lab(seeds=[0])
     assert not (lab.folder / "results").exists()
 
@@ -284,6 +285,18 @@ def test_runs_that_end_at_once_are_all_recorded(lab):
         list(pool.map(add, seeds))
     found = json.loads((folder / "demo.json").read_text())
     assert [run["seed"] for run in found["runs"]] == [0, *seeds]
+
+
+def test_a_device_that_is_not_here_is_told_in_a_line(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert runner.main(["lenet5", "--device", "cuda"]) == 1
+    assert "finds 0 of type 'cuda'" in capsys.readouterr().err
+
+
+def test_a_run_that_is_there_is_not_recorded_twice(lab):
+    (run,) = lab(seeds=[0], only=["fast"])["runs"]
+    runner.Record("demo", DEMO, lab.folder / "results").add(run, (4000, 1000))
+    assert len(records.load_record("demo", lab.folder / "results")["runs"]) == 1
 
 
 def test_a_fault_of_the_code_shows_where_it_is(monkeypatch):

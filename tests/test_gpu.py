@@ -115,6 +115,10 @@ def test_the_code_is_the_same_until_it_is_changed(tmp_path, monkeypatch):
         seen.append(gpu._code())
     assert len(set(seen)) == 3
     assert seen[3] == seen[0]
+    for text in ("two = 2\n", "two = 3\n"):
+        (tmp_path / "new.py").write_text(text)
+        seen.append(gpu._code())
+    assert len(set(seen)) == 5
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,11 @@ def test_clip_gradients_passes_over_what_has_none():
     assert free.grad.norm() == pytest.approx(0.5, rel=1e-5)
 
 
+def test_a_warmup_of_all_steps_ends_at_nothing():
+    assert optimizers.warmup_cosine(4, 5, 5) == 1
+    assert optimizers.warmup_cosine(5, 5, 5) == 0
+
+
 def test_average_step_is_torchs():
     model = nn.Linear(3, 2).double()
     theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))

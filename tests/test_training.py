@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from utils import checkpoints, training
 from utils.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from utils.distributed import DeviceError
 from utils.training import (
     History,
     evaluate,
@@ -437,12 +438,12 @@ def test_pick_device(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert pick_device() == torch.device("cuda")
     assert pick_device("cuda:1") == torch.device("cuda:1")
-    with pytest.raises(RuntimeError, match=r"'cuda:2', but torch .* finds 2 of type"):
+    with pytest.raises(DeviceError, match=r"'cuda:2', but torch .* finds 2 of type"):
         pick_device("cuda:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert pick_device() == torch.device("cpu")
-    with pytest.raises(RuntimeError, match=r"finds 0 of type 'cuda' .* Colab"):
+    with pytest.raises(DeviceError, match=r"finds 0 of type 'cuda' .* Colab"):
         fit(linear_net(), digits(), device="cuda")
 
 

@@ -33,6 +33,7 @@ def load_checkpoint(path) -> dict:
 
     Raises:
         FileNotFoundError, PermissionError: there is no such file, or it is not ours.
+        MemoryError: it does not fit into memory.
         CheckpointError: it is damaged, or no checkpoint.
     """
     try:

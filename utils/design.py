@@ -297,9 +297,9 @@ def widest(design, parameters, input_shape=(1, 28, 28)):
             f"no net of the design {design} has at most {parameters:,} "
             f"parameters: {at(0)} has {count(0):,}"
         )
-    widths = map(int, re.findall(r"[CF](\d+)", design))
-    ends = range(999_900 // max(widths, default=100) + 1)  # at four digits
-    return at(bisect.bisect_right(ends, parameters, key=count) - 1)
+    most = max([1, *map(int, re.findall(r"[CF](\d+)", design))])
+    percents = range(100 * 9999 // most + 1)  # numbers have four digits
+    return at(bisect.bisect_right(percents, parameters, key=count) - 1)
 
 
 def training_flops(macs, images, epochs):

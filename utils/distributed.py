@@ -143,13 +143,17 @@ def data_parallel(model: nn.Module) -> nn.Module:
 
 
 def _with_synchronized_batch_norm(model):
-    """A copy with the same parameters and buffers: `model` keeps its own layers."""
+    """A copy with the same parameters and buffers: `model` keeps its own layers.
+
+    Hooks that run before a layer are kept, others of the normalisations are not.
+    """
     kept = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     copied = copy.deepcopy(model, kept).train()
-    hooks = {name: m._forward_pre_hooks for name, m in copied.named_modules()}
+    layers = copied.named_modules(remove_duplicate=False)
+    hooks = {name: layer._forward_pre_hooks for name, layer in layers}
     made = nn.SyncBatchNorm.convert_sync_batchnorm(copied)
-    for name, module in made.named_modules():  # torch leaves them on the old layers
-        module._forward_pre_hooks.update(hooks[name])
+    for name, layer in made.named_modules(remove_duplicate=False):
+        layer._forward_pre_hooks.update(hooks[name])
     return made
 
 

@@ -51,7 +51,7 @@ def k_folds(count, folds, seed=0):
         row numbers to train on, and those to validate on, two tensors.
 
     Raises:
-        ValueError: another number of folds.
+        ValueError: another number of folds, when the first pair is asked for.
     """
     checked_whole("folds", folds, 2, count)
     generator = torch.Generator().manual_seed(seed)

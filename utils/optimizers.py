@@ -186,7 +186,7 @@ def cosine_decay(step, total):
 
     Source: Loshchilov and Hutter (2016), arXiv:1608.03983, equation 5.
     """
-    done = min(step / max(total, 1), 1)
+    done = min(step / total, 1) if total else 1
     return (1 + math.cos(math.pi * done)) / 2
 
 

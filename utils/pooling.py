@@ -14,12 +14,17 @@ from utils.convolution2d import Windows
 
 
 def pooling_windows(x, kernel_size, stride, padding):
-    """The windows of x (N, C, H, W); side by side unless a stride is given."""
+    """The windows of x (N, C, H, W); side by side unless a stride is given.
+
+    Raises:
+        ValueError: a padding of over half the kernel_size, or as of `Windows`.
+    """
     stride = kernel_size if stride is None else stride
     windows = Windows(x.shape[2:], kernel_size, stride, padding)
     sizes = zip(windows.padding, windows.kernel_size, strict=True)
     if any(2 * before > size for (before, _), size in sizes):
-        raise ValueError(f"padding {padding} is over half of {kernel_size}")
+        limit = f"at most half of kernel_size {kernel_size}"
+        raise ValueError(f"padding must be {limit}, got {padding}")
     return windows
 
 
@@ -90,7 +95,7 @@ def max_pool2d_backward(grad_output, x, kernel_size, stride=None, padding=0):
     largest = np.max([*window_pixels(padded, windows)], axis=0)
     if grad_output.shape != largest.shape:
         raise ValueError(
-            f"grad_output must be {largest.shape}, got {grad_output.shape}"
+            f"grad_output must have shape {largest.shape}, got {grad_output.shape}"
         )
     grad_padded = np.zeros(padded.shape, grad_output.dtype)
     waiting = np.ones(largest.shape, bool)  # windows without a winner so far
@@ -119,7 +124,9 @@ def avg_pool2d_backward(grad_output, x, kernel_size, stride=None, padding=0):
     windows = pooling_windows(x, kernel_size, stride, padding)
     output = (*x.shape[:2], *windows.output)
     if grad_output.shape != output:
-        raise ValueError(f"grad_output must be {output}, got {grad_output.shape}")
+        raise ValueError(
+            f"grad_output must have shape {output}, got {grad_output.shape}"
+        )
     grad_padded = windows.pad(np.zeros(x.shape, grad_output.dtype))
     grad_pixels = [*window_pixels(grad_padded, windows)]
     for grad_pixel in grad_pixels:

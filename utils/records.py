@@ -99,7 +99,11 @@ def one_look(record: dict, variant: str) -> list:
 
 
 def finals(record: dict, variant: str, key: str = "test_errors") -> list:
-    """The final figure of each seed, such as the number of test errors."""
+    """The final figure of each seed, such as the number of test errors.
+
+    Raises:
+        RecordError: there is no such variant or key.
+    """
     return [_part(record, run, "final", key) for run in runs(record, variant)]
 
 

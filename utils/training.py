@@ -163,6 +163,7 @@ def fit(
         ValueError: an argument is not as described, or has NaN in it.
         FloatingPointError: the training loss is no longer finite.
         CheckpointError: the checkpoint is damaged or belongs to another run.
+        DeviceError: the device is not here.
     """
     device = pick_device(device)
     epochs = checked_whole("epochs", epochs, 1)
@@ -171,7 +172,7 @@ def fit(
     optimizer = _checked_optimizer(optimizer, model)
     _check_options(optimizer, schedule, autocast, probe)
     model.to(device)
-    if optimizer.state:  # of steps before, elsewhere perhaps
+    if optimizer.state:  # of earlier steps: it moves along
         optimizer.load_state_dict(optimizer.state_dict())
     mean = None if average is None else _averaged(model, average)
     judged = model if mean is None else mean.module.to(device)
@@ -193,8 +194,8 @@ def fit(
         state.resume()
     done, steps = _epochs_done(history, epochs, checkpoint), -(-len(y) // batch_size)
     distributed.draw_apart()
-    net = _mixed(distributed.data_parallel(model), device, autocast)
-    mixed_loss = _mixed(loss, device, autocast)
+    net = mixed(distributed.data_parallel(model), device, autocast)
+    loss_in_dtype = mixed(loss, device, autocast)
 
     def after_step():
         if schedule is not None:
@@ -212,7 +213,7 @@ def fit(
             order = torch.randperm(len(y), generator=shuffle).to(device)
             batches = order.split(batch_size)
             seen = _train_epoch(
-                net, x, y, batches, optimizer, mixed_loss, augment, after_step
+                net, x, y, batches, optimizer, loss_in_dtype, augment, after_step
             )
             _check_finite(seen.loss, epoch, optimizer)
             distributed.share_buffers(model)
@@ -275,14 +276,14 @@ def _weighted(loss, weight):
     return lambda output, labels: weight * loss(output, labels)
 
 
-def _mixed(function, device, dtype):
+def mixed(function, device, dtype):
     """`function`, computing its products in `dtype`, if that is not None."""
 
-    def mixed(*inputs):
+    def in_dtype(*inputs):
         with torch.autocast(device.type, dtype):
             return function(*inputs)
 
-    return function if dtype is None else mixed
+    return function if dtype is None else in_dtype
 
 
 def _settings(batch_size, seed, x, test, loss, augment, autocast, average) -> dict:

@@ -24,7 +24,7 @@ def only(images, classes):
     """
     kept = np.isin(images.y, classes)
     if missing := set(classes) - set(images.y.tolist()):
-        raise ValueError(f"there are no images of the classes {missing}")
+        raise ValueError(f"there are no images of classes {sorted(missing)}")
     new = {label: k for k, label in enumerate(classes)}
     labels = np.array([new[label] for label in images.y[kept]])
     return Images(images.x[kept], labels)
@@ -109,7 +109,7 @@ def probe(features, labels, classes, penalty=1e-3):
     Args:
         features: (N, F), floating; the layer will be of their type, on their device.
         labels: whole numbers (N,), from 0 to classes - 1, on the same device.
-        penalty: on the sum of all squared weights, times which it joins the loss.
+        penalty: the loss gets it times the sum of all squared weights.
 
     Returns:
         nn.Linear from F to `classes`.

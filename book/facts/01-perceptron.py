@@ -35,14 +35,14 @@ def after(mistakes):
 
 
 def bias_of_and():
-    """It makes of the weights 1 and 1 a neuron that is 1 for (1, 1) alone."""
+    """With the weights 1 and 1 the neuron is 1 for (1, 1) alone."""
     bias, corners = -1.5, itertools.product((0, 1), repeat=2)
     assert [a + b + bias > 0 for a, b in corners] == [False, False, False, True]
-    return -bias
+    return bias
 
 
 FACTS = [
-    computed("With the weights 1 and 1 and the bias -{}, it is", bias_of_and),
+    computed("With the weights 1 and 1 and the bias {}, it is", bias_of_and),
     cited(
         "In 1943 Warren McCulloch and Walter Pitts",
         "mcculloch1943",

@@ -140,7 +140,7 @@ FACTS = [
     ),
     computed(
         r"$r \leftarrow {:.1f}\,r + {}\,\mu$ (torch calls this {} `momentum`",
-        lambda: (1 - normalization.BatchNorm2d(1).momentum, 0.1, 0.1),
+        lambda: (lambda m: (1 - m, m, m))(normalization.BatchNorm2d(1).momentum),
     ),
     computed(
         "one batch with mean 4, $r = {}$: the averages need some {:.0f} steps",

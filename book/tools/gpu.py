@@ -3,7 +3,7 @@
 First the tests that need a device, then recorded runs. It runs unattended: what fails
 is told, and the next begins. When the minutes are over, or on Ctrl+C, the step at work
 is stopped after its last checkpoint, and the same command goes on from there: a test
-that has passed, with this commit on this device, and a run that is recorded are not
+that has passed, with this code on this device, and a run that is recorded are not
 repeated. DEVICE=cpu stands in for a GPU, slowly.
 """
 
@@ -126,7 +126,11 @@ def _code() -> str | None:
 
     try:
         changes = git("diff", "HEAD", "--", ".", ":(exclude)results")
-        changes += git("status", "--porcelain", "--", ".", ":(exclude)results")
+        new = git(
+            "ls-files", "-oz", "--exclude-standard", "--", ".", ":(exclude)results"
+        )
+        for name in filter(None, new.split(b"\0")):
+            changes += name + (ROOT / os.fsdecode(name)).read_bytes()
         commit = git("rev-parse", "HEAD").decode().strip()
     except (OSError, subprocess.CalledProcessError):
         return None

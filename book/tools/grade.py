@@ -56,11 +56,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     add("--jobs", type=int, default=0, help="notebooks at once (one for each core)")
     add("--again", action="store_true", help="also run what was graded before")
     chosen = parser.parse_args(arguments)
-    for name in ("timeout", "total", "memory"):
-        if getattr(chosen, name) < 1:
-            raise GradingError(f"--{name} must be at least 1, got {vars(chosen)[name]}")
-    if chosen.jobs < 0:
-        raise GradingError(f"--jobs must be at least 0, got {chosen.jobs}")
+    for name, least in (("timeout", 1), ("total", 1), ("memory", 1), ("jobs", 0)):
+        if (given := vars(chosen)[name]) < least:
+            raise GradingError(f"--{name} must be at least {least}, got {given}")
     if chosen.variants and not chosen.roster:
         raise GradingError("VARIANTS needs ROSTER: the numbers come from its ids")
     if not chosen.submissions.strip():

@@ -27,6 +27,7 @@ from utils.distributed import DeviceError
 from utils.experiments.recipes import Experiment
 from utils.training import (
     fit,
+    mixed,
     one_cycle,
     pick_device,
     predict,
@@ -41,6 +42,7 @@ CHECKPOINTS = ROOT / ".cache/experiments"
 EXPECTED = (
     ValueError,
     FloatingPointError,
+    PermissionError,
     CheckpointError,
     DataError,
     DeviceError,
@@ -88,9 +90,10 @@ class Record:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(self.folder):
             self.read()  # another process may have added to it
-            self.runs = [*self.runs, run]
-            self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
-            self._write(sizes)
+            if not self.has(run["variant"], run["seed"]):
+                self.runs = [*self.runs, run]
+                self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
+                self._write(sizes)
 
     def _write(self, sizes) -> None:
         done = {r["variant"] for r in self.runs}
@@ -116,7 +119,7 @@ class Record:
 
 @contextlib.contextmanager
 def _alone_in(folder):
-    """Within, other processes wait that would change this folder in the same way."""
+    """Wait until no other process holds this folder's lock, then hold it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -229,10 +232,11 @@ def run_all(
         folder, checkpoints: where records and unfinished runs lie.
 
     Raises:
-        ValueError: there is no such experiment, variant or device.
+        ValueError: there is no such experiment or variant, or the device is misnamed.
         RecordError: the record is damaged, or was made with other settings.
         DataError: the data are not here and cannot be fetched.
-        DeviceError: it has too little memory; says which batch would fit.
+        DeviceError: the device is not here, or has too little memory; says which
+            batch would fit.
     """
     if name not in experiments.EXPERIMENTS:
         raise ValueError(
@@ -259,7 +263,8 @@ def run_all(
                 with distributed.rank_0_first():
                     images = experiment.load()
             recipe = experiment.variants[variant]
-            # A run begun elsewhere is not this device's: its seconds would be mixed.
+            # What another kind of device has begun is not gone on with: its seconds
+            # would be mixed.
             words = json.dumps(recipe.settings()) + _hardware(device)["device"]
             digest = hashlib.sha256(words.encode()).hexdigest()
             checkpoint = Path(checkpoints, name, f"{variant}-{seed}-{digest[:8]}.pt")
@@ -282,8 +287,10 @@ def run_all(
 def _too_large(recipe, device, images) -> str:
     """What to say where a recipe does not fit: the largest batch that would."""
     where = f"into the memory of the device ({_hardware(device)['device']})"
-    try:  # beside it, as `fit` holds them
-        held = [torch.zeros(part.x.shape, device=device) for part in images]
+    train, test = images
+    counts = recipe.images or len(train.y), len(test.y)
+    try:  # as `fit` holds them
+        held = [torch.zeros(n, *train.x.shape[1:], device=device) for n in counts]
     except torch.OutOfMemoryError:
         return f"the data do not fit {where}: train on fewer, or on --device cpu"
     size = recipe.batch_size
@@ -291,10 +298,12 @@ def _too_large(recipe, device, images) -> str:
         with contextlib.suppress(torch.OutOfMemoryError):
             model = recipe.model().to(device)
             optimizer = recipe.optimizer(model.parameters(), lr=0.0)
-            labels = torch.zeros(size, dtype=torch.int64, device=device)
-            mixed = recipe.autocast is not None
-            with torch.autocast(device.type, recipe.autocast, enabled=mixed):
-                train_step(model, held[0][:size], labels, optimizer, recipe.loss)
+            batch = held[0][:size]
+            labels = torch.zeros(len(batch), dtype=torch.int64, device=device)
+            net, loss = (
+                mixed(part, device, recipe.autocast) for part in (model, recipe.loss)
+            )
+            train_step(net, batch, labels, optimizer, loss)
             break
     return f"a batch of {recipe.batch_size} does not fit {where}; " + (
         f"one of {size} would" if size else "nor does one image"

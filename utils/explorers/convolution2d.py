@@ -55,6 +55,6 @@ class Convolution2dExplorer(Explorer):
 
     def still(self):
         sizes = zip(np.shape(self.kernel), np.shape(self.image), strict=True)
-        border = [max(0, k - n) for k, n in sizes]  # so that the kernel fits
-        image = np.pad(self.image, [(b, b) for b in border])
+        missing = [max(0, k - n) for k, n in sizes]  # the live page says "no output"
+        image = np.pad(self.image, [(0, more) for more in missing])
         return worked_example(image, self.kernel)

@@ -25,8 +25,8 @@ def stages(image, maps):
 
     Args:
         image: (H, W), what goes in.
-        maps: name of each layer -> what it says to this image, (1, C, H, W) or (1, F);
-            of the output logits.
+        maps: name of each layer -> what it says to this image, a tensor (1, C, H, W) or
+            (1, F); of the output logits.
     """
     maps = {name: one.cpu() for name, one in maps.items()}
     sheets = {"image": image}
@@ -133,7 +133,9 @@ def inside(ways):
             ax.imshow(sheet, cmap=few_greys, interpolation="none")
             ax.spines[:].set_visible(False)
         line[0].set_ylabel(name, fontsize=8)
-        line[4].bar(range(10), maps["output"].softmax(1)[0], color=plotting.PALETTE[0])
+        line[4].bar(
+            range(10), maps["output"].softmax(1)[0].numpy(), color=plotting.PALETTE[0]
+        )
         line[4].set(ylim=(0, 1), xlim=(-0.6, 9.6))
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])

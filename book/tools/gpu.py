@@ -57,7 +57,6 @@ STEPS = [
         "tests/test_towers.py",
     ),
     tests("notebooks", "--nbval-lax", "chapters"),
-    record("resnet56-cifar10-best"),
     record("resnet-cifar10-quick", seeds="1 2"),
     record("alexnet-cifar10", seeds="1 2"),
     record("inception-cifar10", seeds="1 2"),

@@ -266,7 +266,8 @@ def first_layer():
     seed_everything(0)
     layer = Whitening()
     images = torch.rand(8, 3, 8, 8)
-    layer(images[distributed.rank() :: 2])  # other images in each process
+    net = distributed.data_parallel(layer)
+    net(images[distributed.rank() :: 2])  # other images in each process
     return layer.state_dict()
 
 

@@ -315,10 +315,10 @@ def test_epochs_are_whole_numbers():
 
 def test_titles_of_layers_stand_on_one_line():
     sides = {"c1": (6, 28), "s2": (6, 14), "c3": (16, 10), "s4": (16, 5)}
-    maps = {name: torch.ones(1, n, side, side) for name, (n, side) in sides.items()}
+    maps = {name: np.ones((1, n, side, side)) for name, (n, side) in sides.items()}
     maps |= {
-        "c5": torch.ones(1, 120),
-        "f6": torch.ones(1, 84),
+        "c5": np.ones((1, 120)),
+        "f6": np.ones((1, 84)),
         "output": torch.ones(1, 10),
     }
     with plt.rc_context():

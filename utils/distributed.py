@@ -131,7 +131,8 @@ def data_parallel(model: nn.Module) -> nn.Module:
     """A module to train in place of `model`, of which it holds the parameters.
 
     `backward` leaves in them the mean of the gradients of all processes. Every
-    parameter must have its part in the loss.
+    parameter must have its part in the loss. What a layer takes from its first batch,
+    as the whitening of `utils.fast_cifar` does, is that of rank 0.
     """
     if world_size() == 1:
         return model
@@ -139,7 +140,15 @@ def data_parallel(model: nn.Module) -> nn.Module:
     if next(model.parameters()).is_cuda:
         devices = [torch.cuda.current_device()]
         model = _with_synchronized_batch_norm(model)
-    return DistributedDataParallel(model, device_ids=devices)
+    net = DistributedDataParallel(model, device_ids=devices)
+
+    def agree(*_):
+        once.remove()
+        for tensor in [*model.parameters(), *model.buffers()]:
+            dist.broadcast(tensor.data, src=0)  # .data: `backward` is still to come
+
+    once = net.register_forward_hook(agree)
+    return net
 
 
 def _with_synchronized_batch_norm(model):

@@ -6,7 +6,6 @@ single GPU", arXiv:2404.00498 (2024); what it says of ten epochs holds for one f
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
@@ -26,7 +25,6 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def learn(self, images):
-        """Take filters and bias from images (N, 3, H, W): from those of rank 0."""
         patches = F.unfold(images, 2)  # (N, D, places)
         patches = patches.transpose(0, 1).flatten(1).cpu().double()  # (D, n)
         variances, axes = torch.linalg.eigh(patches.cov())  # an axis a column
@@ -34,9 +32,6 @@ class Whitening(nn.Module):
         filters = torch.cat([filters, -filters])
         self.bias.copy_((-filters @ patches.mean(1)).view_as(self.bias))
         self.filters.copy_(filters.view_as(self.filters))
-        if dist.is_available() and dist.is_initialized():
-            dist.broadcast(self.filters, src=0)
-            dist.broadcast(self.bias.detach(), src=0)
 
     def forward(self, images):
         if self.training and not self.filters.any():

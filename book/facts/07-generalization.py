@@ -130,7 +130,7 @@ FACTS = [
         lambda: tuple(hand_gradient()[0]),
     ),
     computed(
-        "is ${:.1f} + {:.1f} - {:.1f} + {:.1f} = 0$",
+        r"$(-3, -1, 1, 3)$ is ${:.1f} + {:.1f} - {:.1f} + {:.1f} = 0$",
         lambda: tuple(
             np.array(hand_gradient()[0]) * [-3, -1, 1, 3] * np.array([1, 1, -1, 1])
         ),

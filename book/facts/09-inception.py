@@ -298,7 +298,8 @@ FACTS = [
         lambda: 0.01,
     ),
     computed(
-        "a 5×5 kernel has {} weights, two 3×3 kernels have {}:",
+        "a 5×5 kernel has {} weights, two 3×3 kernels have {}: more than a quarter "
+        "fewer",
         lambda: ((5 * 5, 2 * 3 * 3)),
     ),
     computed(

@@ -22,7 +22,11 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools.exercises import write  # noqa: E402
+
 PASSED = ROOT / ".cache/gpu.json"  # step -> where it passed
 GRACE = 30  # seconds to stop in
 
@@ -83,10 +87,7 @@ def run(steps, minutes, device, passed=PASSED) -> list[tuple[str, float, str]]:
             outcome = _outcome(command, deadline - start)
             if step.test and outcome == "done":
                 done[step.name] = here
-                passed.parent.mkdir(parents=True, exist_ok=True)
-                part = passed.with_suffix(".part")  # whole or not at all
-                part.write_text(json.dumps(done))
-                part.replace(passed)
+                write(passed, json.dumps(done))
         outcomes.append((step.name, (time.monotonic() - start) / 60, outcome))
         if outcome == "interrupted":
             break

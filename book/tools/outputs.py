@@ -133,9 +133,7 @@ def rewrite(path: Path) -> str:
     seconds = time.perf_counter() - start
     if text == path.read_text(encoding="utf-8"):
         return f"{path.name}: {seconds:.1f} s, outputs as they were"
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    exercises.write(path, text)
     return f"{path.name}: {seconds:.1f} s, outputs changed"
 
 

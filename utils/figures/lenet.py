@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from utils import plotting
 
@@ -20,21 +21,27 @@ def mosaic(maps, columns, gap=2):
     return sheet
 
 
+def _arrays(maps):
+    """What the layers say, wherever they are, as arrays; the output as shares."""
+    maps = maps | {"output": maps["output"].softmax(1)}
+    return {name: torch.as_tensor(one).cpu().numpy() for name, one in maps.items()}
+
+
 def stages(image, maps):
     """A digit on its way through LeNet-5.
 
     Args:
         image: (H, W), what goes in.
-        maps: name of each layer -> what it says to this image, a tensor (1, C, H, W) or
-            (1, F); of the output logits.
+        maps: name of each layer -> what it says to this image, (1, C, H, W) or (1, F);
+            of the output logits.
     """
-    maps = {name: one.cpu() for name, one in maps.items()}
+    maps = _arrays(maps)
     sheets = {"image": image}
     for name, columns in (("c1", 2), ("s2", 2), ("c3", 4), ("s4", 4)):
         sheets[name] = mosaic(maps[name][0], columns)
     for name, columns in (("c5", 10), ("f6", 7)):
-        sheets[name] = maps[name][0].reshape(-1, columns).numpy()
-    sheets["output"] = maps["output"].softmax(1).numpy().reshape(-1, 1)
+        sheets[name] = maps[name][0].reshape(-1, columns)
+    sheets["output"] = maps["output"].reshape(-1, 1)
     fig, axes = plt.subplots(
         1, 8, figsize=(6.4, 1.9), width_ratios=[3, 2, 2, 3, 3, 2, 1.5, 0.9]
     )
@@ -122,20 +129,18 @@ def inside(ways):
     )
     few_greys = plt.get_cmap("gray_r", 12)
     for line, (name, (image, maps)) in zip(axes, ways.items(), strict=True):
-        maps = {layer: one.cpu() for layer, one in maps.items()}
+        maps = _arrays(maps)
         sheets = (
             image,
             mosaic(maps["c1"][0], 3),
             mosaic(maps["c3"][0], 4, gap=1),
-            maps["c5"][0].reshape(10, 12).numpy(),
+            maps["c5"][0].reshape(10, 12),
         )
         for ax, sheet in zip(line, sheets, strict=False):
             ax.imshow(sheet, cmap=few_greys, interpolation="none")
             ax.spines[:].set_visible(False)
         line[0].set_ylabel(name, fontsize=8)
-        line[4].bar(
-            range(10), maps["output"].softmax(1)[0].numpy(), color=plotting.PALETTE[0]
-        )
+        line[4].bar(range(10), maps["output"][0], color=plotting.PALETTE[0])
         line[4].set(ylim=(0, 1), xlim=(-0.6, 9.6))
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])

@@ -52,6 +52,8 @@ RESNET_BEST = {
     )
     for depth in (20, 56)
 }
+# As long, by the optimizer of the other runs.
+RESNET_SGD = replace(RESNET_BEST["ResNet-20"], optimizer=SGD, learning_rate=0.1)
 # The networks of the book by the same recipe, but for the learning rate.
 NETWORKS = {
     name: replace(RESNET, model=model, learning_rate=rate, probe=None)
@@ -115,9 +117,7 @@ EXPERIMENTS = {
         "Which optimizer serves ResNet-20 on CIFAR-10, in 8 epochs, on 5,000 images "
         "held out from the training set",
         data="cifar10",
-        variants=by_rate(
-            {"SGD": replace(RESNET_BEST["ResNet-20"], optimizer=SGD)}, (0.1,), epochs=8
-        )
+        variants=by_rate({"SGD": RESNET_SGD}, (0.1,), epochs=8)
         | by_rate({"Muon": RESNET_BEST["ResNet-20"]}, (0.01, 0.02, 0.05), epochs=8),
         seeds=(0,),
         validation=5_000,
@@ -126,6 +126,12 @@ EXPERIMENTS = {
         "The residual net of 20 layers on CIFAR-10, in 40 epochs, by Muon",
         data="cifar10",
         variants={"ResNet-20": RESNET_BEST["ResNet-20"]},
+    ),
+    "resnet-cifar10-sgd": Experiment(
+        "The residual net of 20 layers on CIFAR-10, in 40 epochs, by SGD",
+        data="cifar10",
+        variants={"ResNet-20": RESNET_SGD},
+        seeds=(0,),
     ),
     "resnet56-cifar10-best": Experiment(
         "The residual net of 56 layers on CIFAR-10, in 40 epochs, by Muon",

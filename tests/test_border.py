@@ -5,6 +5,8 @@ import os
 import random
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from fractions import Fraction
 
@@ -16,6 +18,7 @@ from torch import nn
 
 from book.grading import border, judge, networks
 from book.grading.border import Bad, Link, Remote, RemoteError
+from book.tools import exercises
 from utils.data import Images
 from utils.lenet import LeNet5
 from utils.mlp import MLP
@@ -328,6 +331,34 @@ def test_one_chance_on_both_sides():
             random.seed(3)
             draws.append([f(), torch.rand(2000).sum().item(), f()])
     assert draws[0] == draws[1]
+
+
+ASK_AT_ONCE = """
+import gc, sys, threading, torch
+from book.grading import networks
+
+def ask():
+    for k in range(2000):
+        class Circle:  # garbage that waits for the collector
+            pass
+        one = Circle()
+        one.itself, one.tensor = one, torch.zeros(100_000)
+        some = [[] for _ in range(k % 7)]  # to be met at another place each time
+        networks.states()
+
+gc.set_threshold(7)
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=ask) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_two_threads_that_ask_for_the_states_do_not_wait_for_each_other():
+    command = [sys.executable, "-c", ASK_AT_ONCE]
+    subprocess.run(command, cwd=exercises.ROOT, timeout=600, check=True)
 
 
 def test_chance_can_be_drawn_but_not_chosen():

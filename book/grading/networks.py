@@ -12,6 +12,7 @@ call. The judge takes a state only if it lies some draws ahead of its own.
 import contextlib
 import random
 import struct
+import threading
 import weakref
 
 import numpy as np
@@ -41,6 +42,10 @@ DTYPES = {
 PLAIN_FUNCTIONS = {name: getattr(torch, name) for name in ("relu", "sigmoid", "tanh")}
 OWN = frozenset(vars(nn.Module()))  # what every module holds
 DRAWS = 2 * 10**7  # numbers that an answer may draw at a time
+# torch holds its generator's lock while it makes the tensor of the state. If that frees
+# another tensor, it lets go of the interpreter, and a second thread may take that and
+# wait for the generator: neither goes on. So one at a time.
+ONE = threading.Lock()
 
 
 def known(module: str, name: str):
@@ -500,8 +505,10 @@ def states() -> list[bytes]:
     """The states of the generators of torch, NumPy and Python."""
     _, key, place, _, _ = np.random.get_state()
     python = random.getstate()[1]
+    with ONE:
+        of_torch = torch.get_rng_state()
     return [
-        torch.get_rng_state().numpy().tobytes(),
+        of_torch.numpy().tobytes(),
         np.asarray(key, "<u4").tobytes() + struct.pack("<I", place),
         np.asarray(python, "<u4").tobytes(),
     ]
@@ -509,7 +516,9 @@ def states() -> list[bytes]:
 
 def restore(found: list[bytes]) -> None:
     """Set the generators of torch, NumPy and Python."""
-    torch.set_rng_state(torch.frombuffer(bytearray(found[0]), dtype=torch.uint8))
+    of_torch = torch.frombuffer(bytearray(found[0]), dtype=torch.uint8)
+    with ONE:
+        torch.set_rng_state(of_torch)
     words = np.frombuffer(found[1], "<u4")
     np.random.set_state(("MT19937", words[:624], int(words[624]), 0, 0.0))
     python = np.frombuffer(found[2], "<u4").tolist()

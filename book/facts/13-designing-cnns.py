@@ -61,19 +61,22 @@ def ends(name, variant):
 
 
 def one_look_against(*others):
-    """Per cent right of the fast network in one look, then the epochs of ResNet-20.
+    """Per cent right of the fast network in one look, then the epochs of `others`.
 
-    Those of each of `others`: its record and variant, how many points it lies below the
-    fast one, and its arithmetic as a share of the fast one's, as the text has them.
+    Of each: a ResNet's depth and record, how many points it lies below the fast one,
+    and its arithmetic as a share of the fast one's, as the text has them.
     """
     record = records.load_record("fast-cifar10")
     fast = 100 * np.mean(records.curves(record, "fast", "test_accuracy")[:, -1])
     work = petaflops(FAST.model(), FAST.epochs)
-    for name, variant, points, share in others:
+    lengths = []
+    for depth, name, points, share in others:
+        variant = f"ResNet-{depth}"
         assert abs(fast - right(name, variant) - points) < 0.5, (name, points)
-        ratio = petaflops(CifarResNet(20), epochs(name, variant)) / work
+        lengths.append(epochs(name, variant))
+        ratio = petaflops(CifarResNet(depth), lengths[-1]) / work
         assert abs(ratio / share - 1) < 0.05, (name, ratio)
-    return fast, *(epochs(name, variant) for name, variant, *_ in others)
+    return fast, *lengths
 
 
 def most_lines():
@@ -187,24 +190,35 @@ FACTS = [
         ),
     ),
     computed(
-        "by Muon and twice the epochs (section 10.10), more than {} further layers",
+        "And Muon with twice the epochs (section 10.10) is worth two points, to "
+        "ResNet-20 as to ResNet-56; {} further layers are worth one or two.",
         lambda: (
-            lambda better, plain, deep: (
-                56 - 20 if abs(better - plain - 2) < 0.5 and better > deep else None
+            lambda shallow, deep: (
+                56 - 20
+                if all(1.5 < b - a < 2.5 for a, b in (shallow, deep))
+                and all(0.5 < d - s < 2.5 for s, d in zip(shallow, deep, strict=True))
+                else None
             )
         )(
-            right("resnet-cifar10-best", "ResNet-20"),
-            right("networks-cifar10", "ResNet-20"),
-            right("resnet-cifar10-quick", "residual-56"),
+            (
+                right("networks-cifar10", "ResNet-20"),
+                right("resnet-cifar10-best", "ResNet-20"),
+            ),
+            (
+                right("resnet-cifar10-quick", "residual-56"),
+                right("resnet56-cifar10-best", "ResNet-56"),
+            ),
         ),
     ),
     computed(
         "all that the networks of section 13.5 have, {:.1f} % are left: three points "
-        "above ResNet-20 after {} epochs, which has two thirds of the arithmetic, and "
-        "one above ResNet-20 trained by Muon for {}, which has two fifths more.",
+        "above ResNet-20 after {} epochs, which has two thirds of the arithmetic; one "
+        "above ResNet-20 trained by Muon for {}, which has two fifths more; and as "
+        "many as ResNet-56 by Muon for {}, which has four and a quarter times as much.",
         lambda: one_look_against(
-            ("networks-cifar10", "ResNet-20", 3, 2 / 3),
-            ("resnet-cifar10-best", "ResNet-20", 1, 7 / 5),
+            (20, "networks-cifar10", 3, 2 / 3),
+            (20, "resnet-cifar10-best", 1, 7 / 5),
+            (56, "resnet56-cifar10-best", 0, 17 / 4),
         ),
     ),
     computed("a PFLOP is ${}^{{{}}}$ of them", lambda: (10, 15)),

@@ -115,7 +115,8 @@ const source = new Blob([{module}], {{ type: "text/javascript" }});
 const {{ default: explorer }} = await import(URL.createObjectURL(source));
 const model = {{ get: (key) => values[key], set() {{}}, on() {{}}, off() {{}},
   save_changes() {{}}, send() {{}} }};
-window.leave = explorer.render({{ model, el: document.querySelector("#place") }});
+Object.assign(window, {{ explorer, model }});
+window.leave = await explorer.render({{ model, el: document.querySelector("#place") }});
 </script></body></html>"""
 
 

@@ -70,6 +70,61 @@ def test_keyboard_edits_and_moves(page):
     assert page.evaluate("document.activeElement.dataset.key") == "w1"
 
 
+def test_keys_follow_the_picture_of_a_flipped_kernel(page):
+    page.get_by_label("flip").check()
+    page.locator('[data-key="w0"]').focus()
+    before = page.locator('[data-key="w0"]').bounding_box()["x"]
+    page.keyboard.press("ArrowRight")  # the first weight stands at the right end
+    assert page.evaluate("document.activeElement.dataset.key") == "w0"
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.dataset.key") == "w1"
+    assert page.locator('[data-key="w1"]').bounding_box()["x"] < before
+
+
+def test_keys_of_the_browser_are_left_to_it(page):
+    page.locator('[data-key="w0"]').focus()
+    before = check(page)
+    for key in ("Control+ArrowUp", "Alt+ArrowLeft", "Meta+ArrowRight"):
+        page.locator('[data-key="w0"]').press(key)
+    assert check(page) == before
+    assert page.evaluate("document.activeElement.dataset.key") == "w0"
+
+
+def test_a_second_finger_and_other_buttons_of_the_mouse_do_nothing(page):
+    send = page.context.new_cdp_session(page).send
+
+    def touch(kind, *fingers):
+        points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(fingers)]
+        send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def middle(key):
+        box = page.locator(f'[data-key="{key}"]').bounding_box()
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    before = check(page)
+    one = page.locator("svg").first.bounding_box()["width"] / 100  # pixels a unit
+    (x, y), other = middle("x3"), middle("x0")
+    touch("touchStart", (x, y))
+    touch("touchMove", (x, y + one))
+    touch("touchStart", (x, y + one), other)
+    touch("touchMove", (x, y + one), (other[0], other[1] - 40))
+    touch("touchMove", (x, y + 3 * one), (other[0], other[1] - 40))
+    touch("touchEnd")
+    now = check(page)
+    assert now["x"][3] == before["x"][3] - 3
+    assert now["x"][0] == before["x"][0]
+    page.mouse.move(*other)
+    page.mouse.down(button="right")
+    page.mouse.move(other[0], other[1] - 60)
+    page.mouse.up(button="right")
+    assert check(page) == now
+    page.mouse.move(*other)
+    page.mouse.down()  # and the next press is heard
+    page.mouse.move(other[0], other[1] - 2 * one)
+    page.mouse.up()
+    assert check(page)["x"][0] == now["x"][0] + 2
+
+
 def test_mouse_drags_a_bar_and_slides_the_kernel(page):
     box = page.locator('[data-key="x3"]').bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -83,6 +138,15 @@ def test_mouse_drags_a_bar_and_slides_the_kernel(page):
     page.locator('[data-output="4"]').click()
     assert check(page)["at"] == 4
     assert page.get_by_role("button", name="Slide right").is_disabled()
+    page.get_by_role("button", name="Slide right").focus()  # and it is still there
+    page.keyboard.press("Enter")
+    assert check(page)["at"] == 4
+    page.get_by_role("button", name="Slide left").click()
+    page.get_by_role("button", name="Slide right").focus()
+    page.keyboard.press("Enter")
+    assert check(page)["at"] == 4
+    active = "document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(active) == "Slide right"
 
 
 def test_paddings_by_name(page):

@@ -103,6 +103,39 @@ def test_mouse_paints_edits_and_points(page):
     assert check(page)["at"] == [2, 1]
 
 
+@pytest.mark.parametrize(("menu", "name"), [("image", "seven"), ("kernel", "sum")])
+def test_what_was_changed_can_be_taken_again(page, menu, name):
+    select = page.locator(f"label:has-text('{menu}') select")
+    select.select_option(name)
+    before = check(page)[menu]
+    cell(page, "kernel" if menu == "kernel" else "image", 0, 0).click()
+    if menu == "kernel":
+        page.keyboard.press("Control+=")  # the browser's
+        assert check(page)[menu] == before
+        button(page, "Raise").click()
+    assert check(page)[menu] != before
+    assert select.input_value() == "own"
+    select.select_option(name)
+    assert check(page)[menu] == before
+    select.select_option("own")
+    assert check(page)[menu] == before
+
+
+def test_the_film_waits_while_something_is_pressed(page):
+    page.get_by_label("speed").select_option("fast")
+    button(page, "Play").click()
+    page.wait_for_function(PLACE, arg="0,1")
+    cell(page, "image", 3, 3).hover()
+    before = state(page)["image"][3][3]
+    page.mouse.down()
+    now = state(page)
+    page.wait_for_timeout(700)
+    assert state(page) == now
+    page.mouse.up()
+    assert state(page)["image"][3][3] != before
+    page.wait_for_function(f"before => String({AT}) !== before", arg=str(now["at"]))
+
+
 def test_finger_paints_and_chooses(page):
     cell(page, "image", 4, 4).tap()
     cell(page, "output", 1, 2).tap()

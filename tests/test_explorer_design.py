@@ -107,6 +107,15 @@ def test_presets(page, label):
     assert now["costs"] == by_python(PRESETS[label], 3, 32)["costs"]
 
 
+def test_a_design_that_was_changed_can_be_taken_again(page):
+    label, design = next(iter(PRESETS.items()))
+    page.get_by_label("or take").select_option(label=label)
+    page.get_by_role("textbox", name="design").fill("C8-P-F12")
+    assert page.get_by_label("or take").input_value() == ""
+    page.get_by_label("or take").select_option(label=label)
+    assert state(page)["design"] == design
+
+
 @pytest.mark.parametrize("width", [320, 390])
 def test_fits_a_phone(mount_explorer, width):
     page = mount_explorer(DesignExplorer(), width=width)

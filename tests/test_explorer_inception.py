@@ -120,6 +120,8 @@ def test_a_module_of_ones_own(page, kind):
     assert page.locator(".ex-text").inner_text().startswith("Your module")
     page.get_by_label("start from").select_option("4a")
     assert check(page)["kind"] == kind  # a preset is of channels and size
+    own = kind != "5×5"  # GoogLeNet's modules have one 5×5
+    assert page.locator(".ex-text").inner_text().startswith("Your module") == own
 
 
 def test_reductions_may_cost_more_than_they_save(page):

@@ -240,6 +240,21 @@ def test_pictures_are_made_as_those_of_mnist(page):
         check_picture(page, digit)
 
 
+def test_ink_that_is_gone_has_no_part_in_the_size(page):
+    seven = [{"pen": "medium", "points": p} for p in strokes_of(7, 0.1, 0.1, 0.5)]
+    dot = {"pen": "thick", "points": [[0.95, 0.95]]}
+    over = {"pen": "eraser", "points": [[0.99, 0.91], [0.91, 0.99]]}
+
+    def picture(*strokes):
+        return page.evaluate(f"(strokes) => {EXPLORER}.preprocess(strokes)", [*strokes])
+
+    assert picture(*seven, dot) != picture(*seven)
+    assert picture(*seven, dot, over) == picture(*seven)
+    assert picture(dot, over, *seven) == picture(*seven)
+    assert picture(over, *seven, dot) == picture(*seven, dot)  # it came before
+    assert not any(picture(dot, over))
+
+
 def check_picture(page, digit):
     picture = prepared(page, strokes_of(digit, 0.1, 0.1, 0.8))
     assert picture.shape == (28, 28)

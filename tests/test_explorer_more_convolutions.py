@@ -106,6 +106,16 @@ def test_mouse_and_finger_choose_inputs_and_outputs(page):
     assert check(page)["at"] == {"row": "output", "place": 7}
 
 
+def test_a_kernel_that_was_changed_can_be_taken_again(page):
+    menu = page.locator("label:has-text('kernel') select")
+    menu.select_option("1 2 1")
+    page.get_by_role("button", name="Raise").click()
+    assert check(page)["kernel"] == [2, 2, 1]
+    assert menu.input_value() == "own"
+    menu.select_option("1 2 1")
+    assert check(page)["kernel"] == [1, 2, 1]
+
+
 def test_keyboard_reaches_everything(page):
     box(page, "output", 2).focus()
     page.keyboard.press("ArrowRight")

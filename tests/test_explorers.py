@@ -189,6 +189,61 @@ def test_reset_resets_everything(mount_explorer, name):
     assert page.evaluate(SEEN) == before
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_keys_are_for_it_and_not_for_jupyterlab(mount_explorer, name):
+    page = mount_explorer(explorer_class(name)())
+    taken = page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, [tabindex='0']")]
+          .filter((node) => node.tabIndex >= 0 && node.checkVisibility())
+          .map((node) => {
+            node.focus();
+            return document.activeElement.hasAttribute("data-lm-suppress-shortcuts");
+          })"""
+    )
+    assert len(taken) > 1
+    assert all(taken)
+
+
+# Without a page, as JupyterLab makes some views, and taken away before it had one.
+LATER = """async () => {
+  const frames = async () => {
+    for (let k = 0; k < 3; k += 1) await new Promise(requestAnimationFrame);
+  };
+  const [late, never] = [0, 1].map(() => document.createElement("div"));
+  const stop = new AbortController();
+  const made = explorer.render({ model, el: late, signal: stop.signal });
+  const ended = explorer.render({ model, el: never, signal: stop.signal });
+  await frames();
+  const before = late.textContent;
+  document.body.append(late);
+  const leave = await made;
+  const shown = [...late.querySelectorAll("canvas")].map((c) => c.toDataURL());
+  stop.abort();
+  leave();
+  return [before, shown, late.textContent, await ended, never.textContent];
+}"""
+
+
+@pytest.mark.parametrize("name", ["lenet", "transfer"])
+def test_it_waits_for_its_place_on_the_page(mount_explorer, name):
+    page = mount_explorer(explorer_class(name)())
+    pictures = "[...document.querySelectorAll('canvas')].map((c) => c.toDataURL())"
+    expected = page.evaluate(pictures)
+    assert expected
+    assert page.evaluate(LATER) == ["", expected, "", None, ""]
+
+
+@pytest.mark.parametrize("name", ["lenet", "transfer"])
+def test_what_is_painted_follows_the_theme(mount_explorer, name):
+    page = mount_explorer(explorer_class(name)())
+    painted = "document.querySelector('canvas').toDataURL()"
+    before = page.evaluate(painted)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"(before) => {painted} !== before", arg=before)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.wait_for_function(f"(before) => {painted} === before", arg=before)
+
+
 @functools.cache
 def shown(name):
     """An explorer, and its output."""

@@ -582,7 +582,7 @@ PLAY = """async () => {
       for (const key of ["ArrowRight", "ArrowUp", "Enter", " "]) press(node, key);
     }
     for (const node of live.querySelectorAll("button")) {
-      if (!node.disabled && node.isConnected) node.click();
+      if (node.isConnected) node.click();
       await pause();
     }
   }
@@ -932,6 +932,17 @@ def test_theme_is_kept(browser, address):
     assert theme.get_attribute("data-theme") == "light"
     page.goto(f"{address}{PAGES[1]}.html")
     assert theme.get_attribute("data-theme") == "light"
+    other = context.new_page()  # another tab, in which the choice is taken back
+    other.goto(f"{address}{PAGES[0]}.html")
+    other.locator("button.theme").click()
+    page.wait_for_selector("html[data-theme=dark]")
+    page.evaluate(
+        """() => {
+          localStorage.setItem("theme", "light");
+          dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+        }"""
+    )  # as after Back, to a page that the browser has kept
+    assert theme.get_attribute("data-theme") == "light"
     context.close()
 
 
@@ -1118,6 +1129,9 @@ def test_what_is_cut_says_so(browser, address):
     page.goto(f"{address}chapters/13-designing-cnns.html")
     page.locator(".explorer").first.scroll_into_view_if_needed()
     page.wait_for_selector(".dn-costs.scrolls")
+    root = page.locator(".explorer-root", has=page.locator(".dn-costs"))
+    root.get_by_role("button", name="Reset").click()
+    page.wait_for_selector(".dn-costs.scrolls")  # a new one
     assert "more to the right" in page.locator(".dn-costs").evaluate(said)
     context.close()
     context = browser.new_context(java_script_enabled=False, **PHONE)
@@ -1211,6 +1225,10 @@ def test_notes_open_where_the_reader_is(browser, address):
     note.filter(has_text="bias").wait_for()
     note.get_by_role("link", name="In the glossary").tap()
     page.wait_for_url("**/glossary.html#term-bias")
+    page.route("**/notes-data*", lambda route: route.abort())  # a poor network
+    page.goto(f"{address}{CHAPTERS[0]}.html")
+    page.locator("a.term[href$='#term-neuron']").tap()
+    page.wait_for_url("**/glossary.html#term-neuron")
     context.close()
 
 

@@ -78,9 +78,16 @@ export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"
 // that screen readers hear when it changes; `say(text)` writes that line. `reset` is a
 // button, for `build` to place, that builds all anew: nothing can be forgotten.
 export function explorer(title, build) {
-  function render({ model, el }) {
+  async function render({ model, el, signal }) {
     const root = html("div", { class: "explorer-root", role: "group", "aria-label": title });
     el.append(root);
+    // JupyterLab may show it only later; until then nothing has a size or a colour.
+    while (!el.isConnected) {
+      if (signal?.aborted) return null;
+      await new Promise(requestAnimationFrame);
+    }
+    // JupyterLab has meanings of its own for keys, but not where this stands.
+    root.addEventListener("focusin", ({ target }) => set(target, { "data-lm-suppress-shortcuts": "" }));
     let leave;
     function begin() {
       const stage = html("div", { class: "ex-stage" });
@@ -89,6 +96,7 @@ export function explorer(title, build) {
       const reset = button("Reset", () => {
         leave?.();
         begin().focus({ preventScroll: true });
+        root.dispatchEvent(new Event("live", { bubbles: true })); // for the page, which measures
       });
       root.replaceChildren(html("p", { class: "ex-title" }, title), stage, controls, text);
       const say = (words) => { text.textContent = words; };
@@ -102,7 +110,22 @@ export function explorer(title, build) {
 }
 
 export function button(label, onclick, attributes = {}) {
-  return html("button", { type: "button", ...attributes, onclick }, label);
+  const act = (event) => { if (node.getAttribute("aria-disabled") !== "true") onclick(event); };
+  const node = html("button", { type: "button", ...attributes, onclick: act }, label);
+  return node;
+}
+
+// Whether a button can be pressed. One that cannot keeps the focus if it has it: the next
+// key is for it, and not for the page.
+export const enable = (node, can) => set(node, { "aria-disabled": !can });
+
+// Calls `repaint` when the page turns dark or light; returns what ends that.
+export function onTheme(repaint) {
+  const themes = new MutationObserver(repaint);
+  for (const node of [document.documentElement, document.body]) {
+    themes.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light", "class"] });
+  }
+  return () => themes.disconnect();
 }
 
 // A control with its words is a label that knows its input, and sets it.
@@ -115,7 +138,14 @@ function field(input, parts, write) {
 function held(node, act) {
   let timer, many = false;
   const stop = () => clearTimeout(timer);
-  const again = (wait) => { timer = setTimeout(() => { many = true; act(); again(60); }, wait); };
+  const again = (wait) => {
+    timer = setTimeout(() => {
+      if (!node.isConnected) return; // it is gone, and hears of no end
+      many = true;
+      act();
+      again(60);
+    }, wait);
+  };
   node.addEventListener("pointerdown", (event) => { many = false; if (event.button === 0) again(400); });
   for (const end of ["pointerup", "pointerleave", "pointercancel"]) node.addEventListener(end, stop);
   node.addEventListener("click", () => { stop(); if (!many) act(); many = false; });
@@ -161,6 +191,14 @@ export function choice({ label, options, value, onchange }) {
   return field(input, [label, input], (v) => { input.value = v; });
 }
 
+// What to start from, by name; `set("own")` says that it has been changed since.
+export function startFrom({ label, value, from, take }) {
+  return choice({
+    label, value, options: [...Object.keys(from), ["own", "your own"]],
+    onchange: (name) => { if (name in from) take(from[name]); },
+  });
+}
+
 // Controls that each keep one field of `state`, and call `changed` after that. `follow`
 // makes them show the state again when something else has changed it.
 export function fields(state, changed) {
@@ -178,6 +216,9 @@ export function fields(state, changed) {
   };
 }
 
+// Whether a key is meant for the browser, such as Ctrl and + that make all larger.
+export const commands = (event) => event.ctrlKey || event.altKey || event.metaKey;
+
 // What − and + do to the number that is selected: two buttons, and two keys.
 export function stepper(what, change) {
   return {
@@ -186,7 +227,7 @@ export function stepper(what, change) {
       button("+", () => change(1), { "aria-label": `Raise the selected ${what}` })),
     onkeydown: (event) => {
       const by = { "+": 1, "=": 1, "-": -1 }[event.key];
-      if (!by) return;
+      if (!by || commands(event)) return;
       event.preventDefault();
       change(by);
     },
@@ -234,16 +275,20 @@ export function place(event, canvas) {
 }
 
 // Follows mouse and finger from where they press on a node: start(x, y, event), then
-// move(x, y, event), in viewBox coordinates. A start that returns false is none.
+// move(x, y, event), in viewBox coordinates. A start that returns false is none. A second
+// finger is not heard, nor are the other buttons of a mouse.
 export function follow(node, canvas, { start, move }) {
+  let first = null;
   node.addEventListener("pointerdown", (event) => {
-    if (start(...place(event, canvas), event) === false) return;
-    node.setPointerCapture(event.pointerId);
+    if (event.button !== 0 || first !== null || start(...place(event, canvas), event) === false) return;
+    first = event.pointerId;
+    node.setPointerCapture(first);
     event.preventDefault();
   });
   node.addEventListener("pointermove", (event) => {
-    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas), event);
+    if (event.pointerId === first) move(...place(event, canvas), event);
   });
+  node.addEventListener("lostpointercapture", (event) => { if (event.pointerId === first) first = null; });
 }
 
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.
@@ -267,7 +312,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 export function arrows(node, onmove, leap = 10) {
   node.addEventListener("keydown", (event) => {
     const step = ARROWS[event.key];
-    if (!step) return;
+    if (!step || commands(event)) return;
     event.preventDefault();
     const size = event.shiftKey ? leap : 1;
     onmove(step[0] * size, step[1] * size);

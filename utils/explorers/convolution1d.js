@@ -3,7 +3,7 @@
 
 import { bar, centred, label, line } from "./chart.js";
 import {
-  arrows, bracketed, button, choice, fields, focusOn, follow, explorer, redraw, set, short, stepper, svg,
+  arrows, bracketed, button, choice, enable, fields, focusOn, follow, explorer, redraw, set, short, stepper, svg,
 } from "./common.js";
 import { clamp, outputSize, range, sum } from "./maths.js";
 
@@ -75,9 +75,10 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
     valueBar(row, column, value, width));
     // A finger on it drags it: the page stays where it is.
     node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+    const right = row === "w" && state.flip ? -1 : 1; // where the next bar stands
     arrows(node, (dx, dy) => {
       if (dy) edit(row, index, value + dy);
-      else select(row, clamp(index + dx, 0, state[row].length - 1));
+      else select(row, clamp(index + right * dx, 0, state[row].length - 1));
     }, 1);
     return node;
   }
@@ -133,8 +134,8 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
       }),
     ]);
     for (const [name, node] of Object.entries(modes)) set(node, { "aria-pressed": name === state.mode });
-    back.disabled = state.at <= 0;
-    on.disabled = state.at >= y.length - 1;
+    enable(back, state.at > 0);
+    enable(on, state.at < y.length - 1);
     describe(y, padded, start);
   }
 

@@ -2,7 +2,7 @@
 // Y_uv = Σ_i Σ_j W_ij X_(s u + d i)(s v + d j), the image padded with p zeros all round.
 
 import {
-  bracketed, button, choice, explorer, fields, html, mouseMoved, panel, set, short, stepper, svg,
+  bracketed, button, explorer, fields, html, mouseMoved, panel, set, short, startFrom, stepper, svg,
 } from "./common.js";
 import { CELL, grid, shade } from "./grid.js";
 import { clamp, matrix, outputSize, sum } from "./maths.js";
@@ -77,6 +77,7 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
   const step = stepper("weight", (by) => {
     const [i, j] = selected;
     state.kernel[i][j] = clamp(state.kernel[i][j] + by, -HEAVIEST, HEAVIEST);
+    weights.set("own");
     draw();
   });
 
@@ -93,7 +94,11 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
       const [row, column] = [r - padding, c - padding];
       const inside = image[row]?.[column] !== undefined;
       const covered = under(r, c);
-      const toggle = () => { image[row][column] = image[row][column] ? 0 : 1; draw(); };
+      const toggle = () => {
+        image[row][column] = image[row][column] ? 0 : 1;
+        picture.set("own");
+        draw();
+      };
       return {
         fill: shade(value, 1), faint: !inside,
         stroke: inside ? "line" : "none", rise: covered ? 3 : 0, // above the weight
@@ -171,18 +176,16 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
 
   const pictures = { "as in the text": model.get("image"), ...IMAGES };
   const kernels = { "as in the text": model.get("kernel"), ...KERNELS };
-  const start = (label, from, onchange) => choice({
-    label, value: "as in the text", options: Object.keys(from), onchange: (name) => onchange(copy(from[name])),
-  });
+  const start = (label, from, take) => startFrom({ label, value: "as in the text", from, take });
+  const picture = start("image", pictures, (image) => { state.image = copy(image); draw(); });
+  const weights = start("kernel", kernels, (kept) => { state.kernel = copy(kept); select(0, 0); });
   const field = fields(state, draw);
   const move = (by) => () => { movie.pause(); go(by); };
   controls.before(html("div", { class: "ex-controls conv2d-film" }, movie.controls[0],
     button("◀\uFE0E", move(-1), { "aria-label": "One place back" }),
     button("▶\uFE0E", move(1), { "aria-label": "One place on" }), movie.controls[1]));
   controls.append(
-    start("image", pictures, (image) => { state.image = image; draw(); }),
-    start("kernel", kernels, (weights) => { state.kernel = weights; select(0, 0); }),
-    step.buttons, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 2 }),
+    picture, weights, step.buttons, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 2 }),
     field.slider("dilation", { min: 1, max: 3 }), reset,
   );
   root.explorer = { state: () => ({ ...state, y: output(), playing: movie.playing() }) };

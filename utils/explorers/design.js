@@ -155,7 +155,11 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
 
   const input = html("input", {
     type: "text", class: "dn-design", spellcheck: "false", autocapitalize: "off", autocomplete: "off", maxlength: 200,
-    "aria-label": "design", value: state.design, oninput: () => { state.design = input.value; draw(); },
+    "aria-label": "design", value: state.design, oninput: () => {
+      state.design = input.value;
+      preset.set("");
+      draw();
+    },
   });
   const images = SHAPES.includes(state.image) ? SHAPES : [state.image, ...SHAPES];
   const preset = choice({

@@ -90,7 +90,8 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
         html("th", { scope: "col", class: "inc-left" }, state.show === "macs" ? "MACs" : "parameters"),
         html("th", { scope: "col" }, "channels out, naive → here")),
       ...BRANCHES.map((name) => row(name, mine[name], naive[name])), row("total", all.mine, all.naive));
-    const name = state.preset === "own" ? "Your module" : `Module ${state.preset} of GoogLeNet`;
+    const published = state.preset !== "own" && state.kind === "5×5";
+    const name = published ? `Module ${state.preset} of GoogLeNet` : "Your module";
     const change = 1 - all.mine.parameters / all.naive.parameters;
     say(`${name}: ${thousands(all.mine.parameters)} parameters, ${inMillions(all.mine.macs)} MACs, `
       + `${all.mine.channels} channels out. Naive: ${thousands(all.naive.parameters)} parameters, `

@@ -2,7 +2,9 @@
 // of utils/lenet.py with max pooling; its trained weights come with the model, as whole
 // numbers and a scale. Each number that it computes shows its formula.
 
-import { button, explorer, fields, html, number, redraw, svg } from "./common.js";
+import {
+  button, commands, enable, explorer, fields, html, number, onTheme, redraw, svg,
+} from "./common.js";
 import { formulas, largestTerms, LISTED, nameOf, chance, strongestMap, valueOf } from "./lenet_formula.js";
 import { disturb, drawOn, PENS, preprocess, SIDE } from "./lenet_ink.js";
 import { LAYERS, readDigit, sourcesOf, spotOf, targetsOf, unpack } from "./lenet_net.js";
@@ -285,7 +287,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     details.hidden = !spot;
     if (!spot) return;
     title.textContent = `${nameOf(spot)}: ${number(valueOf(said, spot), 2)}`;
-    backwards.disabled = !trail.length;
+    enable(backwards, trail.length > 0);
     redraw(formula, write(said, spot, state.shown));
   }
 
@@ -334,7 +336,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
   }
 
   function walk(name, event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (commands(event)) return;
     if (event.key === "Escape" && state.spot) { close(); return; }
     const move = event.key.startsWith("Arrow") && MOVES[event.key];
     if (!move && event.key !== "Enter" && event.key !== " ") return;
@@ -371,8 +373,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     verdict.textContent = drawn ? String(best) : "?";
     const opinions = { sure: "and says", likely: "and would say", doubtful: "not sure:" };
     opinion.textContent = drawn ? opinions[level] : "and says";
-    undo.disabled = !past.length;
-    clear.disabled = nothing();
+    enable(undo, past.length > 0);
+    enable(clear, !nothing());
     examples.forEach((node, k) => node.setAttribute("aria-pressed", String(k === state.example)));
     pens.forEach(([name, node]) => node.setAttribute("aria-pressed", String(name === state.width)));
     // Its many numbers cost more than the picture: while a line grows, not every time.
@@ -567,10 +569,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     cancelAnimationFrame(resized);
     resized = requestAnimationFrame(resize);
   });
-  const themes = new MutationObserver(repaint); // a change of theme changes what is painted
-  for (const node of [document.documentElement, document.body]) {
-    themes.observe(node, { attributeFilter: ["data-theme", "theme", "data-jp-theme-light", "class"] });
-  }
+  const deafen = onTheme(repaint);
   arrange();
   repaint();
   if (state.spot) choose(state.spot);
@@ -587,7 +586,7 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     },
   };
   return () => {
-    themes.disconnect();
+    deafen();
     sizes.disconnect();
     cancelAnimationFrame(waiting);
     cancelAnimationFrame(resized);

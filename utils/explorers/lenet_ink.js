@@ -53,12 +53,27 @@ function centre(pixels) {
   return mass && [x / mass, y / mass];
 }
 
+// The points of pens that no eraser has gone over since, on a pad of side 1.
+function uncovered(strokes) {
+  const reach = PENS.eraser / 2 / SIDE;
+  const touches = ([x, y], { points }) => points.some(([toX, toY], k) => {
+    const [fromX, fromY] = points[Math.max(0, k - 1)];
+    const [dx, dy] = [toX - fromX, toY - fromY];
+    const along = clamp(((x - fromX) * dx + (y - fromY) * dy) / (dx * dx + dy * dy || 1), 0, 1);
+    return Math.hypot(x - fromX - along * dx, y - fromY - along * dy) <= reach;
+  });
+  return strokes.flatMap((stroke, n) => {
+    const later = strokes.slice(n + 1).filter((other) => !adds(other));
+    return adds(stroke) ? stroke.points.filter((point) => !later.some((other) => touches(point, other))) : [];
+  });
+}
+
 // Strokes of any size, anywhere on a pad of side 1, made into a picture as those of MNIST
 // were: the ink fits into 20 × 20 pixels, and its centre of mass is in the middle of
 // 28 × 28. The lines are scaled first and drawn after, so that a pen is always as thick.
 export function preprocess(strokes) {
   const blank = new Float64Array(SIDE * SIDE);
-  const points = strokes.filter(adds).flatMap((stroke) => stroke.points);
+  const points = uncovered(strokes);
   if (!points.length) return blank;
   const ends = range(2, (axis) => points.reduce(([a, b], point) => [Math.min(a, point[axis]), Math.max(b, point[axis])],
     [Infinity, -Infinity]));

@@ -1,6 +1,6 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
-import { arrows, bracketed, brief, button, explorer, fields, html, place, set, slider, svg } from "./common.js";
+import { arrows, bracketed, brief, button, enable, explorer, fields, html, place, set, slider, svg } from "./common.js";
 import { clamp, softmax, sum } from "./maths.js";
 
 // ---------------------------------------------------------------- arithmetic
@@ -320,12 +320,12 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     headings[3].classList.toggle("mlp-active", state.stage >= 2);
     const diverged = !Number.isFinite(values.error);
     errorLine.textContent = !known(2) ? "E = ?" : diverged ? "E has diverged" : `E = ${brief(values.error, 4)}`;
-    stepButton.disabled = diverged;
+    enable(stepButton, !diverged);
     nextButton.textContent = NEXT[state.stage];
-    nextButton.disabled = state.stage === 4;
-    backButton.disabled = state.stage === 0;
+    enable(nextButton, state.stage < 4);
+    enable(backButton, state.stage > 0);
     slopesButton.setAttribute("aria-pressed", state.slopes);
-    slopesButton.disabled = state.stage < 3;
+    enable(slopesButton, state.stage >= 3);
     const item = hovered ?? state.selected;
     say(item === null ? state.told : explain(item, values, back).join("\n"));
   }

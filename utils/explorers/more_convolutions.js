@@ -2,7 +2,7 @@
 // sizes are those of utils/convolution1d.py and utils/more_convolutions.py.
 
 import {
-  arrows, bracketed, choice, explorer, fields, focusOn, html, mouseMoved, redraw, set, short, stepper, svg,
+  arrows, bracketed, choice, explorer, fields, focusOn, html, mouseMoved, redraw, set, short, startFrom, stepper, svg,
 } from "./common.js";
 import { clamp, matrix, outputSize, range, sum } from "./maths.js";
 
@@ -46,6 +46,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
   const kernelCanvas = svg("svg", { role: "group", "aria-label": "kernel: select a weight, then − or +" });
   const step = stepper("weight", (by) => {
     state.kernel[selected] = clamp(state.kernel[selected] + by, -STRONGEST, STRONGEST);
+    pick.set("own");
     draw();
   });
 
@@ -160,6 +161,10 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
   }
 
   const kernels = { "as in the text": start, ...WEIGHTS };
+  const pick = startFrom({
+    label: "kernel", value: "as in the text", from: kernels,
+    take: (kernel) => { state.kernel = [...kernel]; selected = 0; draw(); },
+  });
   const field = fields(state, draw);
   controls.append(
     choice({
@@ -172,10 +177,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
         draw();
       },
     }),
-    choice({
-      label: "kernel", value: "as in the text", options: Object.keys(kernels),
-      onchange: (name) => { state.kernel = [...kernels[name]]; selected = 0; draw(); },
-    }),
+    pick,
     html("span", { class: "ex-field mc-kernel" }, kernelCanvas), step.buttons,
     field.slider("n", { label: "inputs", min: 1, max: INPUT.length }), field.slider("stride", { min: 1, max: 3 }),
     field.slider("padding", { min: 0, max: 2 }), field.slider("dilation", { min: 1, max: 2 }), reset,

@@ -78,9 +78,9 @@ function radiusAndMargin(examples, fitIntercept) {
 
 // ------------------------------------------------------------------ words
 
-// Exact numbers of quarters and sixteenths, without trailing zeros.
+// Exact numbers, down to the 64ths that sums at a rate of 0.25 have, without trailing zeros.
 const exact = (value) => {
-  const digits = number(value, 4);
+  const digits = number(value, 6);
   return digits.includes(".") ? digits.replace(/0+$/, "").replace(/\.$/, "") : digits;
 };
 const pair = ([a, b]) => `(${exact(a)}, ${exact(b)})`;

@@ -19,7 +19,8 @@ export function film(stage, { advance, show, begins = true }) {
     clearTimeout(timer);
     if (!playing || !seen || document.hidden) return;
     timer = setTimeout(() => {
-      if (advance(once)) schedule();
+      // What is pressed stays until it is let go: a step draws all anew.
+      if (stage.matches(":active") || advance(once)) schedule();
       else turn(false);
     }, Number(pace.input.value));
   }

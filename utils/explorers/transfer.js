@@ -1,7 +1,7 @@
 // A digit and its nearest neighbours in several spaces. Which digits are near to which
 // has been computed by utils/explorers/transfer.py, and is only shown here.
 
-import { arrows, choice, explorer, focusOn, html, number, redraw } from "./common.js";
+import { arrows, choice, explorer, focusOn, html, number, onTheme, redraw } from "./common.js";
 import { bytes, clamp, range, sum } from "./maths.js";
 
 const SIDE_OF_DIGIT = 28;
@@ -99,4 +99,5 @@ export default explorer("Nearest neighbours of a digit", ({ model, root, stage, 
     ...state, near: Object.fromEntries(names.map((space) => [space, near[space][state.shown]])),
   }) };
   draw();
+  return onTheme(draw); // the ink of the pictures has the colour of the text
 });

@@ -42,7 +42,11 @@
     owner = link;
     const text = (await load())[decodeURIComponent(link.hash.slice(1))];
     if (owner !== link) return;
-    if (!text) { owner = null; return; }
+    if (!text) { // the notes have not come; a tap follows the link then
+      owner = null;
+      if (touched) location.assign(link.href);
+      return;
+    }
     card.innerHTML = text;
     const more = document.createElement("a");
     more.href = link.href;

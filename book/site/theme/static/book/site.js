@@ -31,6 +31,10 @@
     show(mode);
   });
   dark.addEventListener("change", () => { if (!store.get()) show(system()); });
+  // Another page, or tab, may have made the choice meanwhile.
+  const heed = () => show(store.get() ?? system());
+  addEventListener("pageshow", ({ persisted }) => { if (persisted) heed(); });
+  addEventListener("storage", heed);
 
   // Paper is light, and its figures do not wait until they are near. Whoever prints by
   // key waits for them; from a menu, the browser does not let us.

@@ -185,7 +185,8 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
     button("◀\uFE0E", move(-1), { "aria-label": "One place back" }),
     button("▶\uFE0E", move(1), { "aria-label": "One place on" }), movie.controls[1]));
   controls.append(
-    picture, weights, step.buttons, field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 2 }),
+    picture, weights, step.buttons,
+    field.slider("stride", { min: 1, max: 3 }), field.slider("padding", { min: 0, max: 2 }),
     field.slider("dilation", { min: 1, max: 3 }), reset,
   );
   root.explorer = { state: () => ({ ...state, y: output(), playing: movie.playing() }) };

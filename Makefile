@@ -44,7 +44,7 @@ test: environment grading browser ## run every test
 	@$(python) book/tools/vendor.py >/dev/null
 	@$(run_tests) --nbval $(alone) $(longest) chapters tests
 
-check: environment ## the quick loop: style, rules, facts and the fast tests
+check: environment grading ## the quick loop: style, rules, facts and the fast tests
 	@$(run_tests) -q -m "not slow" tests
 
 outputs: environment ## execute all notebooks and write their outputs back

@@ -328,7 +328,8 @@ def small(monkeypatch, mirrors, tmp_path):
     monkeypatch.setattr(data, "FILES", files)
     monkeypatch.setattr(data, "_failed_hosts", set())
     monkeypatch.setattr(pooch, "os_cache", lambda project: cache)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.delenv("COURSE_DATA", raising=False)
     return cache
 
@@ -500,6 +501,7 @@ def test_a_batch_cannot_run_code():
 @pytest.mark.parametrize("name", SETS)
 def test_a_download_fills_the_cache(name, small, mirrors, monkeypatch, capsys):
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr("tqdm.std.time", lambda: 0.0)  # all at once, by the bar's clock
     assert_loads(name)
     published = SETS[name][1]
     assert files_below(small) == published

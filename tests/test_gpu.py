@@ -1,5 +1,6 @@
 """`make gpu` keeps to its budget, tells what fails, and goes on; the CPU stands in."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -22,10 +23,13 @@ def lab(tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDER", f"{tmp_path}")
 
     def step(name, code, test=False):
-        start = (
-            "import os, pathlib, sys, time\nhere = pathlib.Path(os.environ['FOLDER'])\n"
-        )
-        text = start + textwrap.dedent(code)
+        start = """
+            import os, pathlib, signal, sys, time
+            # A shell has commands that it starts in the background ignore SIGINT.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            here = pathlib.Path(os.environ["FOLDER"])
+            """
+        text = textwrap.dedent(start) + textwrap.dedent(code)
         (tmp_path / f"step_{name}.py").write_text(text, encoding="utf-8")
         return gpu.Step(name, (f"step_{name}", "{device}"), test)
 
@@ -96,10 +100,13 @@ def test_a_test_that_passed_here_is_not_repeated(lab, monkeypatch):
 def test_the_code_is_the_same_until_it_is_changed(tmp_path, monkeypatch):
     """A new record is no change, another edit of a changed file is one."""
     monkeypatch.setattr(gpu, "ROOT", tmp_path)
+    for key in [key for key in os.environ if key.startswith("GIT_")]:
+        monkeypatch.delenv(key)  # a hook's, which name another repository
     assert gpu._code() is None
 
     def git(*words):
         name = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        name += ("-c", "commit.gpgsign=false")
         subprocess.run(["git", "-C", tmp_path, *name, *words], check=True)
 
     git("init", "-q")

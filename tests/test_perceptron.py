@@ -279,7 +279,7 @@ def test_margin_is_the_largest_in_many_dimensions(seed):
     assert weights.sum() == pytest.approx(1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 10**6),
     n=st.integers(2, 40),
@@ -312,7 +312,7 @@ def test_bound_is_reached(d):
     assert novikoff_bound(X, y) == pytest.approx(d)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(X=arrays(float, (6, 2), elements=st.integers(-4, 4)), bits=st.integers(0, 63))
 def test_margin_or_error_says_whether_it_is_separable(X, bits):
     y = np.array([bits >> k & 1 for k in range(6)])

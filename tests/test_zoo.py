@@ -179,7 +179,8 @@ def server(monkeypatch, tmp_path):
     cache = tmp_path / "cache"
     monkeypatch.setattr(pooch, "os_cache", lambda project: cache)
     monkeypatch.setattr(data, "_failed_hosts", set())
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.delenv("COURSE_DATA", raising=False)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.tools import address, layout  # noqa: E402
+from book.tools import address, exercises, layout  # noqa: E402
 
 BEGIN = "<!-- chapters: book/tools/contents.py writes this table -->"
 END = "<!-- end of chapters -->"
@@ -58,7 +58,9 @@ def current(name: str, root: Path = ROOT) -> str:
 
 def main(root: Path = ROOT) -> int:
     for name in TABLES:
-        (root / name).write_text(current(name, root), encoding="utf-8")
+        text = current(name, root)
+        if (root / name).read_text(encoding="utf-8") != text:
+            exercises.write(root / name, text)
     return 0
 
 

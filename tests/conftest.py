@@ -125,11 +125,11 @@ def mount_explorer(browser):
     """A function that shows an explorer in a page of its own, and returns the page.
 
     An error in the console fails the test. Nothing begins to move by itself, unless
-    `motion` lets it.
+    `motion` lets it. A clock that is `stopped` goes on by `page.clock.run_for` alone.
     """
     wrong, contexts = [], []
 
-    def mount(explorer, width=760, motion="reduce"):
+    def mount(explorer, width=760, motion="reduce", stopped=False):
         settings = {"viewport": {"width": width, "height": 900}, "has_touch": True}
         contexts.append(browser.new_context(**settings, reduced_motion=motion))
         page = contexts[-1].new_page()
@@ -138,6 +138,9 @@ def mount_explorer(browser):
             "console",
             lambda said: wrong.append(said.text) if said.type == "error" else None,
         )
+        if stopped:
+            page.clock.install(time=0)
+            page.clock.pause_at(1000)
         page.set_content(
             EXPLORER_PAGE.format(
                 css=explorer._css,

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import traitlets
-from test_explorers import STATE, heights, state
+from test_explorers import heights, state
 
 from utils.convolution1d import output_size
 from utils.convolution2d import conv2d
@@ -121,21 +121,6 @@ def test_what_was_changed_can_be_taken_again(page, menu, name):
     assert check(page)[menu] == before
 
 
-def test_the_film_waits_while_something_is_pressed(page):
-    page.get_by_label("speed").select_option("fast")
-    button(page, "Play").click()
-    page.wait_for_function(PLACE, arg="0,1")
-    cell(page, "image", 3, 3).hover()
-    before = state(page)["image"][3][3]
-    page.mouse.down()
-    now = state(page)
-    page.wait_for_timeout(700)
-    assert state(page) == now
-    page.mouse.up()
-    assert state(page)["image"][3][3] != before
-    page.wait_for_function(f"before => String({AT}) !== before", arg=str(now["at"]))
-
-
 def test_finger_paints_and_chooses(page):
     cell(page, "image", 4, 4).tap()
     cell(page, "output", 1, 2).tap()
@@ -196,49 +181,77 @@ def test_nothing_below_moves_while_the_kernel_slides(mount_explorer, width):
     assert len(set(heights(page, "▶\ufe0e", 9))) == 1
 
 
-AT = f"{STATE}.at"
-PLACE = f"place => String({AT}) === place"
+STEP = 250  # milliseconds of a "fast" film
 
 
-def test_play_and_pause(page):
+def test_play_and_pause(mount_explorer):
+    page = mount_explorer(Convolution2dExplorer(), stopped=True)
+
+    def steps(count):
+        page.clock.run_for(count * STEP)
+        return state(page)["at"]
+
     page.get_by_label("speed").select_option("fast")
     button(page, "Play").click()
-    page.wait_for_function(PLACE, arg="0,2")
+    assert steps(2) == [0, 2]
     assert page.locator(".ex-text").get_attribute("aria-live") == "off"
     faint = '.conv2d-output text[opacity="0.45"]'  # what is still to come
-    assert page.locator(faint).count() in (5, 6)
-    page.wait_for_function(PLACE, arg="2,2")
-    page.wait_for_function(PLACE, arg="0,0")  # and round again
+    assert page.locator(faint).count() == 6
+    assert steps(6) == [2, 2]
+    assert steps(1) == [0, 0]  # and round again
     cell(page, "image", 4, 4).click()  # paints, and the film goes on
-    page.wait_for_function(PLACE, arg="0,1")
+    assert steps(1) == [0, 1]
     button(page, "Pause").focus()
     page.keyboard.press("Space")
     now = check(page)
     assert not now["playing"]
     assert page.locator(faint).count() == 0
     assert page.locator(".ex-text").get_attribute("aria-live") == "polite"
-    page.wait_for_timeout(400)
-    assert state(page)["at"] == now["at"]
+    assert steps(2) == now["at"]
     button(page, "Play").tap()
     cell(page, "output", 2, 0).tap()
     now = check(page)
     assert (now["at"], now["playing"]) == ([2, 0], False)
 
 
-def test_it_slides_once_by_itself_and_rests_out_of_sight(mount_explorer):
-    page = mount_explorer(Convolution2dExplorer(), motion="no-preference")
+def test_the_film_waits_while_something_is_pressed(mount_explorer):
+    page = mount_explorer(Convolution2dExplorer(), stopped=True)
     page.get_by_label("speed").select_option("fast")
-    page.wait_for_function(PLACE, arg="0,1")
-    page.evaluate("document.body.style.paddingTop = '3000px'")
-    page.wait_for_timeout(300)
-    there = state(page)["at"]
-    page.wait_for_timeout(600)
+    button(page, "Play").click()
+    cell(page, "image", 3, 3).hover()
+    before = state(page)
+    page.mouse.down()
+    page.clock.run_for(3 * STEP)
+    assert state(page) == before
+    page.mouse.up()
     now = state(page)
-    assert (now["at"], now["playing"]) == (there, True)
-    page.evaluate("document.body.style.paddingTop = '0'")
-    page.wait_for_function(PLACE, arg="2,2")
-    page.get_by_role("button", name="Play").wait_for()
-    page.wait_for_timeout(400)
+    assert now["image"][3][3] != before["image"][3][3]
+    page.clock.run_for(STEP)
+    assert state(page)["at"] != now["at"]
+
+
+def test_it_slides_once_by_itself_and_rests_out_of_sight(mount_explorer):
+    explorer = Convolution2dExplorer()
+    page = mount_explorer(explorer, motion="no-preference", stopped=True)
+    page.get_by_label("speed").select_option("fast")
+    button(page, "Pause").wait_for()
+    page.clock.run_for(STEP)
+    assert state(page)["at"] == [0, 1]
+    # In sight and out of it: the observer is asked, and it answers before this does.
+    seen = """() => new Promise((done) => {
+      new IntersectionObserver(done).observe(document.querySelector(".ex-stage"));
+    }).then((entries) => entries[0].isIntersecting)"""
+    for padding, inside in (("3000px", False), ("0", True)):
+        page.evaluate(f"document.body.style.paddingTop = '{padding}'")
+        assert page.evaluate(seen) == inside
+        page.clock.run_for(STEP)
+        now = state(page)
+        assert (now["at"], now["playing"]) == ([0, 2 if inside else 1], True)
+    page.clock.run_for(6 * STEP)
+    assert state(page)["at"] == [2, 2]
+    page.clock.run_for(STEP)
+    button(page, "Play").wait_for()
+    page.clock.run_for(2 * STEP)
     assert check(page)["at"] == [2, 2]
 
 

@@ -14,8 +14,8 @@ from utils.explorers.perceptron import PerceptronExplorer
 def show(mount_explorer):
     """A function that shows the explorer with the given traits."""
 
-    def mount(width=760, motion="reduce", **traits):
-        return mount_explorer(PerceptronExplorer(**traits), width, motion)
+    def mount(width=760, motion="reduce", stopped=False, **traits):
+        return mount_explorer(PerceptronExplorer(**traits), width, motion, stopped)
 
     return mount
 
@@ -280,12 +280,17 @@ def test_fits_and_can_be_touched(show, width):
 
 def test_film_takes_the_steps_of_python_until_it_has_converged(show):
     """In a chapter it waits for the reader, even where motion is welcome."""
-    page = show(motion="no-preference")
+    page = show(motion="no-preference", stopped=True)
+
+    def until(reached):
+        while not reached(state(page)):
+            page.clock.run_for(250)  # a step of a fast film
+
     page.get_by_label("speed").select_option("fast")
-    page.wait_for_timeout(100)
+    page.clock.run_for(1000)
     assert (state(page)["playing"], state(page)["last"]) == (False, None)
     press(page, PLAY)
-    page.wait_for_function(f"{STATE}.updates > 1")
+    until(lambda now: now["updates"] > 1)
     assert page.locator(".ex-text").get_attribute("aria-live") == "off"
     press(page, PAUSE)
     now = state(page)
@@ -295,10 +300,10 @@ def test_film_takes_the_steps_of_python_until_it_has_converged(show):
     press(page, "Run a pass")
     press(page, "Run a pass")
     press(page, PLAY)
-    page.wait_for_function(f"{STATE}.converged && !{STATE}.playing")
+    until(lambda now: now["converged"] and not now["playing"])
     assert page.locator(".ex-text").get_attribute("aria-live") == "polite"
     press(page, PLAY)  # from the start
-    page.wait_for_function(f"{STATE}.epoch === 1 && {STATE}.updates === 1")
+    until(lambda now: (now["epoch"], now["updates"]) == (1, 1))
     press(page, "Run a pass")
     assert not state(page)["playing"]
 

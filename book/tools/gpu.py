@@ -63,7 +63,6 @@ STEPS = [
     tests("notebooks", "--nbval-lax", "chapters"),
     record("resnet-cifar10-quick", seeds="1 2"),
     record("alexnet-cifar10", seeds="1 2"),
-    record("inception-cifar10", seeds="1 2"),
     record("networks-cifar10", seeds="2"),
     record("resnet-cifar10"),
 ]

@@ -38,6 +38,5 @@ EXPERIMENTS = {
                 NO_HEADS, model=functools.partial(NO_HEADS.model, window=five_by_five)
             ),
         },
-        seeds=(0,),
     ),
 }

@@ -53,7 +53,8 @@ function centre(pixels) {
   return mass && [x / mass, y / mass];
 }
 
-// The points of pens that no eraser has gone over since, on a pad of side 1.
+// What is left of the strokes of pens, on a pad of side 1: points that no eraser has gone
+// over since.
 function uncovered(strokes) {
   const reach = PENS.eraser / 2 / SIDE;
   const touches = ([x, y], { points }) => points.some(([toX, toY], k) => {
@@ -64,7 +65,8 @@ function uncovered(strokes) {
   });
   return strokes.flatMap((stroke, n) => {
     const later = strokes.slice(n + 1).filter((other) => !adds(other));
-    return adds(stroke) ? stroke.points.filter((point) => !later.some((other) => touches(point, other))) : [];
+    const points = stroke.points.filter((point) => !later.some((other) => touches(point, other)));
+    return adds(stroke) && points.length ? [{ pen: stroke.pen, points }] : [];
   });
 }
 
@@ -73,11 +75,12 @@ function uncovered(strokes) {
 // 28 × 28. The lines are scaled first and drawn after, so that a pen is always as thick.
 export function preprocess(strokes) {
   const blank = new Float64Array(SIDE * SIDE);
-  const points = uncovered(strokes);
-  if (!points.length) return blank;
+  const left = uncovered(strokes);
+  if (!left.length) return blank;
+  const points = left.flatMap((stroke) => stroke.points);
   const ends = range(2, (axis) => points.reduce(([a, b], point) => [Math.min(a, point[axis]), Math.max(b, point[axis])],
     [Infinity, -Infinity]));
-  const widest = Math.max(...strokes.filter(adds).map(({ pen }) => PENS[pen]));
+  const widest = Math.max(...left.map(({ pen }) => PENS[pen]));
   const scale = (BOX - widest) / Math.max(...ends.map(([a, b]) => b - a), SMALLEST);
   const draw = (...at) => ink(moved(strokes, (point) => point.map((value, axis) => {
     const [a, b] = ends[axis];

@@ -330,8 +330,8 @@ FACTS = [
         lambda: np.mean(one_look("fast-tricks", "all")) - errors_without("all"),
     ),
     computed(
-        "save {:.0f} to {:.0f} each, in both seeds; that is about what chance moves "
-        "(the square root of {:.0f} is {:.0f})",
+        "save {:.0f} to {:.0f} each, in all three seeds; that is about what chance "
+        "moves (the square root of {:.0f} is {:.0f})",
         lambda: (
             *ends_of(
                 errors_without(trick) - errors_without("all")

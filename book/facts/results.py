@@ -473,7 +473,7 @@ FACTS = [
     ),
     *lines("fast-tricks", "NAME | {parameters} | {errors} | {right} %"),
     computed(
-        "| all, one look | {:,} | {:,}, {:,} | {:.1f} % |",
+        "| all, one look | {:,} | {:,}, {:,}, {:,} | {:.1f} % |",
         lambda: (
             setting("fast-tricks", "all", "parameters"),
             *one_look("fast-tricks", "all"),

@@ -76,7 +76,6 @@ EXPERIMENTS = {
                 NARROW, optimizer=functools.partial(fast_sgd, bias_scale=1)
             ),
         },
-        seeds=(0, 1),
         first=20_000,
         validation=5_000,
     ),

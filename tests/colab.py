@@ -71,26 +71,35 @@ assert not log.exists(), f"the notebook asked pip for {{log.read_text()}}"
 """
 
 
+def git(folder, *words, **variables) -> str:
+    """What a git command prints; no setting of the user's or of a hook's touches it."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    done = subprocess.run(
+        ["git", *who, "-c", "commit.gpgsign=false", *words],
+        cwd=folder,
+        env=clean | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @functools.cache
 def repository() -> str:
     """Address of a repository whose only commit is this working tree as it is now."""
     folder = tempfile.TemporaryDirectory(prefix="repository-")
     repository.kept = folder  # until the process ends
     place = Path(folder.name) / "course.git"
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    clean |= {"GIT_DIR": str(place), "GIT_WORK_TREE": str(ROOT)}
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
     for command in (
         ["init", "--quiet"],
         ["add", "--all"],
-        [*who, "-c", "commit.gpgsign=false", "commit", "--quiet", "--message=All"],
+        ["commit", "--quiet", "--message=All"],
         # Many clone it: a pack is ready to be sent.
         ["-c", "pack.compression=0", "repack", "-adFq"],
     ):
-        done = subprocess.run(
-            ["git", *command], cwd=ROOT, env=clean, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
+        git(ROOT, *command, GIT_DIR=str(place), GIT_WORK_TREE=str(ROOT))
     return place.as_uri()
 
 

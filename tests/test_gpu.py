@@ -1,11 +1,13 @@
 """`make gpu` keeps to its budget, tells what fails, and goes on; the CPU stands in."""
 
+import functools
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import colab
 import pytest
 import torch
 
@@ -104,11 +106,7 @@ def test_the_code_is_the_same_until_it_is_changed(tmp_path, monkeypatch):
         monkeypatch.delenv(key)  # a hook's, which name another repository
     assert gpu._code() is None
 
-    def git(*words):
-        name = ("-c", "user.name=a", "-c", "user.email=a@b.c")
-        name += ("-c", "commit.gpgsign=false")
-        subprocess.run(["git", "-C", tmp_path, *name, *words], check=True)
-
+    git = functools.partial(colab.git, tmp_path)
     git("init", "-q")
     (tmp_path / "results").mkdir()
     (tmp_path / "code.py").write_text("one = 1\n")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from colab import git
 
 from book.tools import layout, new_chapter
 
@@ -28,11 +29,6 @@ def run(command, folder, both=False):
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return done.stdout + done.stderr * both
-
-
-def git(folder, *words):
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    return run(["git", *who, "-c", "commit.gpgsign=false", *words], folder)
 
 
 @pytest.fixture(scope="module")

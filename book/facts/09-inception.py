@@ -46,14 +46,11 @@ def googlenet():
     return inception.GoogLeNet(aux_classifiers=False)
 
 
-def of_kind(variant):
-    """Its errors, by seed."""
-    return records.finals(records.load_record("inception-cifar10"), variant)
-
-
 def mean_errors():
     """Of the three kinds; what the text says of their seeds holds."""
-    heads, none, fives = map(of_kind, ("heads", "no heads", "no heads, 5×5"))
+    record = records.load_record("inception-cifar10")
+    names = "heads", "no heads", "no heads, 5×5"
+    heads, none, fives = (records.finals(record, name) for name in names)
     apart = abs(np.mean(heads) - np.mean(none))
     assert apart < min(max(heads) - min(heads), max(none) - min(none))
     assert min(fives) > max(none)  # one of 20 orders; its reverse is as likely

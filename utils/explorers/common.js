@@ -195,7 +195,7 @@ export function choice({ label, options, value, onchange }) {
 export function startFrom({ label, value, from, take }) {
   return choice({
     label, value, options: [...Object.keys(from), ["own", "your own"]],
-    onchange: (name) => { if (name in from) take(from[name]); },
+    onchange: (name) => { if (name in from) take(from[name], name); },
   });
 }
 
@@ -278,17 +278,17 @@ export function place(event, canvas) {
 // move(x, y, event), in viewBox coordinates. A start that returns false is none. A second
 // finger is not heard, nor are the other buttons of a mouse.
 export function follow(node, canvas, { start, move }) {
-  let first = null;
+  let first = -1; // the pointer that was followed last
   node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || first !== null || start(...place(event, canvas), event) === false) return;
+    if (event.button !== 0 || node.hasPointerCapture(first)) return;
+    if (start(...place(event, canvas), event) === false) return;
     first = event.pointerId;
     node.setPointerCapture(first);
     event.preventDefault();
   });
   node.addEventListener("pointermove", (event) => {
-    if (event.pointerId === first) move(...place(event, canvas), event);
+    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas), event);
   });
-  node.addEventListener("lostpointercapture", (event) => { if (event.pointerId === first) first = null; });
 }
 
 // Lets mouse and finger drag a node; `onmove` gets the place in viewBox coordinates.

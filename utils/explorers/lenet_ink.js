@@ -13,6 +13,16 @@ const SMALLEST = 0.05; // of the pad: what is smaller is a dot, and not magnifie
 const adds = ({ pen }) => pen !== "eraser";
 const moved = (strokes, f) => strokes.map(({ pen, points }) => ({ pen, points: points.map(f) }));
 
+// The square of the distance of (x, y) from the line between the points k − 1 and k, or
+// from the first point itself.
+function squaredDistance(x, y, points, k) {
+  const [fromX, fromY] = points[Math.max(0, k - 1)];
+  const [dx, dy] = [points[k][0] - fromX, points[k][1] - fromY];
+  const length = dx * dx + dy * dy;
+  const along = length && clamp(((x - fromX) * dx + (y - fromY) * dy) / length, 0, 1);
+  return (x - fromX - along * dx) ** 2 + (y - fromY - along * dy) ** 2;
+}
+
 // Strokes in pixels, drawn with round pens on a picture: each pixel's share that is ink.
 function ink(strokes, paper) {
   const picture = Float64Array.from(paper);
@@ -25,14 +35,11 @@ function ink(strokes, paper) {
     ];
     points.forEach(([x, y], k) => {
       const [fromX, fromY] = points[Math.max(0, k - 1)];
-      const [dx, dy] = [x - fromX, y - fromY];
-      const length = dx * dx + dy * dy;
       const [left, right] = reached(fromX, x);
       const [top, bottom] = reached(fromY, y);
       for (let r = top; r <= bottom; r += 1) {
         for (let c = left; c <= right; c += 1) {
-          const along = length && clamp(((c - fromX) * dx + (r - fromY) * dy) / length, 0, 1);
-          const distance = (c - fromX - along * dx) ** 2 + (r - fromY - along * dy) ** 2;
+          const distance = squaredDistance(c, r, points, k);
           if (distance < squared[r * SIDE + c]) squared[r * SIDE + c] = distance;
         }
       }
@@ -57,17 +64,13 @@ function centre(pixels) {
 // over since.
 function uncovered(strokes) {
   const reach = PENS.eraser / 2 / SIDE;
-  const touches = ([x, y], { points }) => points.some(([toX, toY], k) => {
-    const [fromX, fromY] = points[Math.max(0, k - 1)];
-    const [dx, dy] = [toX - fromX, toY - fromY];
-    const along = clamp(((x - fromX) * dx + (y - fromY) * dy) / (dx * dx + dy * dy || 1), 0, 1);
-    return Math.hypot(x - fromX - along * dx, y - fromY - along * dy) <= reach;
-  });
-  return strokes.flatMap((stroke, n) => {
-    const later = strokes.slice(n + 1).filter((other) => !adds(other));
-    const points = stroke.points.filter((point) => !later.some((other) => touches(point, other)));
-    return adds(stroke) && points.length ? [{ pen: stroke.pen, points }] : [];
-  });
+  const clear = ([x, y], line) => line.every((_, k) => squaredDistance(x, y, line, k) > reach * reach);
+  let left = [];
+  for (const stroke of strokes) {
+    if (adds(stroke)) left.push(stroke);
+    else left = left.map(({ pen, points }) => ({ pen, points: points.filter((p) => clear(p, stroke.points)) }));
+  }
+  return left.filter(({ points }) => points.length);
 }
 
 // Strokes of any size, anywhere on a pad of side 1, made into a picture as those of MNIST

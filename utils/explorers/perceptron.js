@@ -2,7 +2,7 @@
 // on a grid of quarters, so that sums are exact and a tie is a tie.
 
 import { bar, centred, label, line, points } from "./chart.js";
-import { arrows, button, choice, draggable, explorer, fields, html, number, plural, set, svg } from "./common.js";
+import { arrows, button, draggable, explorer, fields, html, number, plural, set, startFrom, svg } from "./common.js";
 import { clamp, dot } from "./maths.js";
 import { film } from "./play.js";
 
@@ -397,9 +397,8 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     nodes[state.selected].focus({ preventScroll: true });
     return undefined;
   }
-  function load(example) {
-    if (!(example in examples)) return;
-    state.points = examples[example].map((point) => [...point]);
+  function load(taken, example) {
+    state.points = taken.map((point) => [...point]);
     state.selected = 0;
     buildPoints();
     changed(`${example}: ${plural(state.points.length, "point")}.`);
@@ -445,10 +444,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
       html("div", { class: "pc-side" }, text, list, caption, chart),
     ),
   );
-  const pick = choice({
-    label: "Points", options: [...Object.keys(examples), ["own", "your own"]],
-    value: model.get("example"), onchange: load,
-  });
+  const pick = startFrom({ label: "Points", value: model.get("example"), from: examples, take: load });
   controls.append(
     pick,
     fields(state, () => changed(`The learning rate is ${exact(state.learningRate)}.`))
@@ -461,7 +457,7 @@ export default explorer("Perceptron playground", ({ model, root, stage, controls
     reset,
   );
 
-  load(model.get("example"));
+  load(examples[model.get("example")], model.get("example"));
   say(`${plays ? "" : "Press Play or Step: the perceptron is shown one point after the other. "}`
     + "Drag the points, or move one with the arrow keys.");
   if (plays && movie.calm) {

@@ -1,5 +1,6 @@
 """`make gpu` keeps to its budget, tells what fails, and goes on; the CPU stands in."""
 
+import dataclasses
 import functools
 import os
 import subprocess
@@ -8,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import colab
+import nbformat
 import pytest
 import torch
 
@@ -42,6 +44,38 @@ def lab(tmp_path, monkeypatch):
 def outcomes(steps, lab, minutes=1.0):
     passed = lab.folder / "new" / "passed.json"
     return {name: what for name, _, what in gpu.run(steps, minutes, "cpu", passed)}
+
+
+def test_the_cells_of_a_notebook_share_a_kernel(tmp_path, monkeypatch):
+    """Also where the workers could share them out: in the order of a step."""
+    for name in "ab":
+        cells = ["number = 1"] + ["number += 1"] * 4 + ["assert number == 5"]
+        book = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)])
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(book, tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(gpu.os, "cpu_count", lambda: 2)
+    (step,) = (step for step in gpu.STEPS if step.name == "notebooks")
+    first = next(
+        k for k, word in enumerate(step.command) if word.startswith("chapters")
+    )
+    command = [*gpu.tests("", *step.command[1:first]).command, str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_gpu_without_bfloat16_is_spared(lab, monkeypatch):
+    step = dataclasses.replace(lab("record", "pass"), bfloat16=True)
+    monkeypatch.setattr(gpu, "_name", lambda device: device)
+    for has, outcome in ((False, "left out, this GPU has no bfloat16"), (True, "done")):
+        monkeypatch.setattr(gpu, "_has_bfloat16", lambda has=has: has)
+        passed = lab.folder / "passed.json"
+        ((_, _, told),) = gpu.run([step], 1.0, "cuda", passed)
+        assert told == outcome
+    assert outcomes([step], lab) == {"record": "done"}
+    spared = {step.name for step in gpu.STEPS if step.bfloat16}
+    assert spared == {"resnet-cifar10-quick 1 2", "networks-cifar10 2"}
 
 
 def test_what_fails_is_told_and_the_next_begins(lab):

@@ -8,6 +8,7 @@ import base64
 import functools
 import hashlib
 import json
+import math
 import zlib
 from pathlib import Path
 
@@ -75,6 +76,20 @@ def runs(record: dict, variant: str) -> list[dict]:
             f"record {record['name']!r} has no runs of variant {variant!r}: {known}"
         )
     return sorted(found, key=lambda run: run["seed"])
+
+
+def fastest_epoch(record: dict, variant: str) -> float:
+    """Its seconds, among the runs on the device of the record's first run.
+
+    Runs that were recorded before epochs were timed count as endless.
+    """
+    device = record["runs"][0]["hardware"]["device"]
+    seconds = [
+        run.get("fastest_epoch", math.inf)
+        for run in runs(record, variant)
+        if run["hardware"]["device"] == device
+    ]
+    return min(seconds, default=math.inf)
 
 
 def curves(record: dict, variant: str, key: str) -> np.ndarray:

@@ -20,12 +20,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.font_manager  # noqa: F401  # lists fonts before the kernels do
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from book.tools.exercises import write  # noqa: E402
+from utils import experiments  # noqa: E402
 
 PASSED = ROOT / ".cache/gpu.json"  # step -> where it passed
 GRACE = 30  # seconds to stop in
@@ -33,16 +35,21 @@ GRACE = 30  # seconds to stop in
 
 @dataclass(frozen=True)
 class Step:
-    """A command, after `python -m`; a test is not repeated once it has passed."""
+    """A command, after `python -m`; a test is not repeated once it has passed.
+
+    `bfloat16`: it is left out where a GPU only emulates that, at a crawl.
+    """
 
     name: str
     command: tuple[str, ...]
     test: bool = False
+    bfloat16: bool = False
 
 
 def tests(name, *what) -> Step:
     quiet = ("-q", "-p", "no:cacheprovider")
     workers = ("-n", f"{min(8, os.cpu_count() or 1)}", "--no-loadscope-reorder")
+    workers += ("--dist", "loadfile")  # the cells of a notebook share a kernel
     return Step(name, ("pytest", *quiet, *workers, *what), test=True)
 
 
@@ -50,7 +57,12 @@ def record(name, seeds="") -> Step:
     """Runs of an experiment; `seeds` as words, or all."""
     options = ["--seeds", *seeds.split()] if seeds else []
     words = (name, *options, "--device", "{device}")
-    return Step(f"{name} {seeds}".strip(), ("utils.experiments", *words))
+    recipes = experiments.EXPERIMENTS[name].variants.values()
+    return Step(
+        f"{name} {seeds}".strip(),
+        ("utils.experiments", *words),
+        bfloat16=any(recipe.autocast == torch.bfloat16 for recipe in recipes),
+    )
 
 
 STEPS = [
@@ -60,7 +72,15 @@ STEPS = [
         "tests/test_training.py",
         "tests/test_towers.py",
     ),
-    tests("notebooks", "--nbval-lax", "chapters"),
+    # Those that train on a device if there is one; others stay on the processor.
+    tests(
+        *("notebooks", "--nbval-lax", "--nbval-kernel-startup-timeout", "600"),
+        "chapters/06-lenet5.ipynb",
+        "chapters/08-alexnet.ipynb",
+        "chapters/09-inception.ipynb",
+        "chapters/10-resnet.ipynb",
+        "chapters/13-designing-cnns.ipynb",
+    ),
     record("resnet-cifar10-quick", seeds="1 2"),
     record("alexnet-cifar10", seeds="1 2"),
     record("networks-cifar10", seeds="2"),
@@ -80,10 +100,12 @@ def run(steps, minutes, device, passed=PASSED) -> list[tuple[str, float, str]]:
             outcome = "not begun"
         elif step.test and here[0] and done.get(step.name) == here:
             outcome = "passed before"
+        elif step.bfloat16 and device == "cuda" and not _has_bfloat16():
+            outcome = "left out, this GPU has no bfloat16"
         else:
             print(f"\n--- {step.name}", flush=True)
             command = [word.format(device=device) for word in step.command]
-            outcome = _outcome(command, deadline - start)
+            outcome = _outcome(command, deadline - start, device)
             if step.test and outcome == "done":
                 done[step.name] = here
                 write(passed, json.dumps(done))
@@ -93,8 +115,14 @@ def run(steps, minutes, device, passed=PASSED) -> list[tuple[str, float, str]]:
     return outcomes
 
 
-def _outcome(command, seconds) -> str:
+def _has_bfloat16() -> bool:
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _outcome(command, seconds, device) -> str:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     child = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=ROOT,
@@ -157,7 +185,8 @@ def checked(minutes, device) -> tuple[float, str]:
         )
     if device == "cuda" and not torch.cuda.is_available():
         why = (
-            "no CUDA device is found"
+            "no CUDA device is found, or its driver is older than CUDA "
+            f"{torch.version.cuda} (TORCH_INDEX chooses a build for another)"
             if torch.version.cuda
             else "it is a build without CUDA: remove .venv and leave out TORCH_INDEX"
         )

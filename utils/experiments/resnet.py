@@ -144,5 +144,6 @@ EXPERIMENTS = {
         "paper: 164 epochs, for a GPU",
         data="cifar10",
         variants=by_depth(RESNET_PAPER, CifarResNet, (20, 56)),
+        seeds=(0,),
     ),
 }

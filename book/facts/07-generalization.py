@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from book.facts import cited, computed
-from utils import counting, generalization, normalization, optimizers, records
+from utils import counting, generalization, normalization, optimizers
 
 
 def smoothed():
@@ -65,13 +65,6 @@ def parameters(part=slice(None)):
 
 
 FACTS = [
-    computed(
-        "section 6.6 chose on {:,} of MNIST's digits and {:,} held out, and trained on "
-        "all {:,}",
-        lambda: (
-            lambda choice, final: (choice["train"], choice["test"], final["train"])
-        )(*(records.load_record(n)["data"] for n in ("lenet5-choice", "lenet5"))),
-    ),
     computed("here there are {:.0f} for every digit", lambda: parameters() / 500),
     computed(
         "where the two of them hold {:,} of the {:,} parameters",

@@ -409,8 +409,10 @@ FACTS = [
         variants,
     ),
     computed(
-        r"With $\sigma={:.1f}$ this is ${:.1f}+{:.1f}$.",
-        lambda: (0.8, math.log(1000), 0.8**2 / 2),
+        r"With $\sigma={:.2f}$ this is ${:.2f}+{:.2f}={:.2f}$.",
+        lambda: (lambda sigma, even: (sigma, even, sigma**2 / 2, even + sigma**2 / 2))(
+            0.85, math.log(1000)
+        ),
     ),
     cited(
         "with ReLU its training error comes down to 25 % in a sixth of the epochs",

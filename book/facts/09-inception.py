@@ -381,7 +381,7 @@ FACTS = [
         r"errors, about $\sqrt{{{}\cdot {}}}$, which is {:.0f}, more or fewer are "
         r"luck, in each run. Heads make none that could be seen: each kind's seeds lie "
         r"further apart than the means. With 5×5 windows, every run makes more errors "
-        r"than every run with two 3×3.",
+        r"than every run with two 3×3 and no heads.",
         lambda: (*mean_errors(), 1000, 0.9, math.sqrt(1000 * 0.9)),
     ),
     computed(

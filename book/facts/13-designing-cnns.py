@@ -6,7 +6,8 @@ import numpy as np
 
 from book.facts import cited, computed
 from utils import data, fast_cifar, records
-from utils.counting import count_macs, count_parameters
+from utils.alexnet import SmallAlexNet
+from utils.counting import count_macs, count_parameters, layer_table
 from utils.design import budget, parse, total, training_flops
 from utils.experiments.fast_cifar import FAST, NARROW
 from utils.experiments.lenet import DEEPER, LONG, VIEWED
@@ -58,6 +59,18 @@ def ends_of(numbers):
 def ends(name, variant):
     """The fewest and the most errors among the seeds."""
     return ends_of(records.finals(records.load_record(name), variant))
+
+
+def smallest_maps():
+    """More than two thirds of the small AlexNet's parameters see no larger maps."""
+    late = {"conv3", "conv4", "conv5"}
+    net = SmallAlexNet()
+    rows = [row for row in layer_table(net, (3, 32, 32)) if row.name in late]
+    (shape,) = {row.output[1:] for row in rows}
+    share = sum(row.parameters for row in rows) / count_parameters(net)
+    assert 2 / 3 < share < 0.7
+    assert shape[0] * shape[1] == 16
+    return shape
 
 
 def one_look_against(*others):
@@ -228,7 +241,7 @@ FACTS = [
         "lecun1998",
     ),
     computed(
-        "Everything is chosen on {:,} digits held out",
+        "That is done by {:,} digits held out",
         lambda: records.load_record("lenet5-choice")["data"]["test"],
     ),
     computed("the square root of {} is {:.0f}", lambda: (40, np.sqrt(40))),
@@ -238,7 +251,7 @@ FACTS = [
     ),
     computed("C48-C64v-G`, {:,} parameters", lambda: size(CAPSTONE)),
     computed(
-        "it makes {} errors where the other made {}, a",
+        "it makes {} errors, its weights averaged, where the other made {}, a",
         lambda: (held_out("deeper, mild"), held_out("rearranged, mild")),
     ),
     computed(
@@ -246,8 +259,10 @@ FACTS = [
         lambda: (held_out("ReLU, dropout"), held_out("ReLU, mild, long")),
     ),
     computed(
-        "three times the epochs left {}.", lambda: held_out("deeper, mild, 60 epochs")
+        "More bending left {}, three times the epochs, without averaging, {}.",
+        lambda: (held_out("deeper, bent"), held_out("deeper, mild, 60 epochs")),
     ),
+    computed("new ones might be less kind than {}.", lambda: median(*LAST)),
     computed(
         "After {} epochs, one look at each held-out digit (as it is, no views) left {} "
         "errors, the six views {}.",
@@ -278,6 +293,11 @@ FACTS = [
     ),
     cited("reached 94 % in seconds on one fast GPU", "jordan2024"),
     computed("* From {} to {} errors on MNIST", first_and_last),
+    computed(
+        "more than two thirds of its parameters sit in convolutions on maps of {}×{}, "
+        "where each of them works sixteen times only.",
+        smallest_maps,
+    ),
     computed(
         "their seeds lie between {} and {} errors, those of the {} before between {} "
         "and {}.",

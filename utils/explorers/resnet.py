@@ -119,8 +119,8 @@ class ResNetExplorer(Explorer):
     title = "Deeper and deeper, with and without shortcuts"
     description = (
         "Training and test errors of plain and residual nets by epoch, and the last by "
-        "depth: with more layers the plain nets fit even the training set worse, the "
-        "residual nets do not."
+        "depth: with more layers the plain nets fit even the training set far worse, "
+        "the residual nets do not."
     )
 
     # Data set -> what `degradation` makes of its record.

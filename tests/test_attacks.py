@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -624,6 +625,48 @@ def test_without_a_sandbox_it_is_said_how_to_go_on(monkeypatch):
     finally:
         sandbox.bubblewrap.cache_clear()
     assert "UNSAFE=1" in str(caught.value)
+
+
+def test_a_link_to_python_does_not_show_the_home_it_lies_in(tmp_path):
+    """A virtual environment names the folder of the link; Python's own is enough."""
+    if sandboxed():
+        pytest.skip(sandboxed())
+    home = tmp_path / "home"
+    (home / "bin").mkdir(parents=True)
+    (home / "secret").write_text("mine")
+    link = home / "bin" / "python3"
+    link.symlink_to(Path(sys.executable).resolve())
+    command = [link, "-m", "venv", "--without-pip", "--symlinks", tmp_path / "env"]
+    subprocess.run(command, check=True)
+    python = tmp_path / "env" / "bin" / "python3"
+    assert f"home = {home}" in (tmp_path / "env" / "pyvenv.cfg").read_text()
+    readable, links = one.interpreter(str(python))
+    assert links == {str(link): str(link.resolve())}
+    look = "import json, os, sys; print(sys.prefix, os.listdir(sys.argv[1]))"
+    box = sandbox.Box(readable, {}, links=links)
+    process = sandbox.start(
+        box, [str(python), "-c", look, home], stdout=subprocess.PIPE
+    )
+    said, _ = process.communicate(timeout=60)
+    assert said.decode() == f"{tmp_path / 'env'} ['bin']\n"
+
+
+def test_of_a_python_in_a_home_only_its_own_is_shown(tmp_path, monkeypatch):
+    for place in (
+        "bin/python3.11",
+        "lib/python3.11/os.py",
+        "lib/libpython3.so",
+        ".ssh/id",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "bin" / "python").symlink_to(tmp_path / "bin" / "python3.11")
+    readable, links = one.interpreter(str(tmp_path / "env" / "bin" / "python"))
+    shown = {path.relative_to(tmp_path).as_posix() for path in readable.values()}
+    assert shown == {"env", "bin/python3.11", "lib/python3.11", "lib/libpython3.so"}
+    assert links == {}
 
 
 @pytest.mark.slow

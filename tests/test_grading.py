@@ -500,7 +500,8 @@ def test_platforms_are_known_by_their_names(name, platform, label):
 
 
 def test_other_names_are_no_platforms():
-    for name in ("Li Lei_01-perceptron.ipynb", "lab_1_2_final.ipynb", "nina", "a_1"):
+    numbers = "2026_0012345_01-perceptron.ipynb"
+    for name in ("Li Lei_01-perceptron.ipynb", "lab_1_2_final.ipynb", "a_1", numbers):
         assert platforms.sender_of(name) is None
 
 
@@ -679,6 +680,25 @@ def test_a_bomb_in_a_zip_is_not_read(tmp_path, monkeypatch):
     assert by_name["wu"].found.read() == b'{"cells": []}'
 
 
+def test_a_damaged_zip_in_a_zip_stops_nobody(tmp_path):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as other:
+        other.writestr("wu.ipynb", "1234567890" * 100)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as box:
+        box.writestr("li.ipynb", '{"cells": []}')
+        box.writestr("wu.zip", inner.getvalue())
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    start = data.index(b"wu.zip") + len("wu.zip")
+    data[start : start + 20] = b"\xff" * 20
+    (tmp_path / "a.zip").write_bytes(data)
+    found, left_out = found_in(tmp_path)
+    assert {one.student: one.status for one in found} == {
+        "li": "waiting",
+        "wu": "no notebook",
+    }
+    assert left_out == ["a.zip/wu.zip: a zip that cannot be read"]
+
+
 def test_names_in_old_zips_are_read_as_gbk(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as box:
         info = zipfile.ZipInfo("XXXX_01-perceptron.ipynb")
@@ -703,6 +723,32 @@ def test_the_last_of_several_counts(tmp_path):
     assert "li (1).ipynb" in remark
 
 
+def test_of_a_zip_and_a_file_the_later_counts(tmp_path):
+    lay(tmp_path, "li/a.ipynb", "wu/a.ipynb")
+    with zipfile.ZipFile(tmp_path / "li" / "draft.zip", "w") as box:
+        box.writestr(zipfile.ZipInfo("a.ipynb", (2020, 5, 17, 12, 0, 0)), "{}")
+        box.writestr(zipfile.ZipInfo("odd/a.ipynb", (1980, 0, 0, 0, 0, 0)), "{}")
+    found, _ = found_in(tmp_path)
+    for one in found:
+        one.notebook = object()
+    kept = [one.file for one in receive.choose(found, [])]
+    assert kept == ["li/a.ipynb", "wu/a.ipynb"]
+
+
+def test_nobody_is_taken_for_another_because_files_have_no_name(tmp_path):
+    lay(tmp_path, "01-perceptron.ipynb", "01-perceptron (1).ipynb", "hw.ipynb")
+    found, _ = found_in(tmp_path)
+    for one in found:
+        one.notebook, one.slug = object(), "01-perceptron"
+    kept = receive.choose(found, ["01-perceptron"])
+    assert len(kept) == 3
+    assert all("Whose is it?" in one.remarks[0] for one in kept)
+    numbers = ["2026_0012345_01-perceptron.ipynb", "2026_0012346_01-perceptron.ipynb"]
+    lay(tmp_path / "numbers", *numbers)
+    found, _ = found_in(tmp_path / "numbers")
+    assert {one.student for one in found} == {"2026_0012345", "2026_0012346"}
+
+
 def test_attempts_are_in_the_order_of_their_dates(tmp_path):
     stem = "HW_li_attempt_2024-03-{}-10-20-30_a.ipynb"
     lay(tmp_path, stem.format("02"), stem.format("10"), stem.format("01"))
@@ -711,6 +757,22 @@ def test_attempts_are_in_the_order_of_their_dates(tmp_path):
         one.notebook = object()
     (last,) = receive.choose(found, [])
     assert last.file == stem.format("10")
+
+
+def test_blank_lines_and_long_calls_take_no_longer_than_others():
+    """Each of these would take hours if a line break could begin many matches."""
+    blank = "\n" * 400_000
+    assert cells.defined(f"x = 1{blank}y = 2") == {"x", "y"}
+    assert cells.defined(f"{blank}%time\nz = 1") == {"z"}
+    notebook = student_copy(small_master(), RIGHT)
+    call = new_code_cell("check(" + "a" * 400_000)
+    written = new_markdown_cell(f"An answer.{blank}4")
+    notebook.cells += [call, written]
+    for one in notebook.cells:
+        if one.id.endswith("-check"):
+            one.source = blank + " " * 400_000 + one.source
+    _, done = restored(notebook)
+    assert "An answer." in done.answers["ex4-written"]
 
 
 # --- the roster, and the tables for importing
@@ -787,10 +849,38 @@ def test_moodle_and_blackboard_get_their_tables_back(tmp_path):
     assert table[1] == "Smith,Bob,bs3,13"
 
 
+def test_a_column_is_found_by_the_whole_name_of_a_chapter():
+    head = ["Student", "ID", "Multilayer perceptron (77)", "Final Score"]
+    assert platforms.column_for(head, "01-perceptron") == -1
+    assert platforms.column_for([*head, "Perceptron (78)"], "01-perceptron") == 4
+    assert platforms.column_for([*head, "Lab 01-perceptron"], "01-perceptron") == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("student,id,email,section\nBob,1,b@x.edu,S1\n", ["b_1_2084902_x.ipynb"]),
+        (
+            "Identifier,Full name\nParticipant 12,Bob\n",
+            ["Bob_12_assignsubmission_file"],
+        ),
+        (BLACKBOARD, ["HW_bs3_attempt_2024-03-01-10-20-30_x.ipynb", ""]),
+        ("", ["HW_bs3_attempt_2024-03-01-10-20-30_x.ipynb", ""]),
+    ],
+)
+def test_odd_rosters_and_mailed_files_stop_no_table(text, names, tmp_path):
+    roster = roster_of(tmp_path, text) if text else None
+    found = [platforms.sender_of(name) or platforms.Sender(name="wu") for name in names]
+    done = [(one, roster.find(one) if roster else None, 5.0) for one in found]
+    paths = platforms.write_imports(tmp_path, "01-perceptron", 14, done, roster)
+    assert all(path.exists() for path in paths)
+
+
 def test_a_plain_roster_is_understood(tmp_path):
     roster = roster_of(tmp_path, "学号;姓名;邮箱\n0012345;李雷;li@x.edu\n", "gb18030")
     for one in (
         platforms.Sender(ids=["12345"]),
+        platforms.Sender(name="0012345"),
         platforms.Sender(name="雷 李"),
         platforms.Sender(email="LI@x.edu"),
     ):
@@ -1004,7 +1094,7 @@ def test_hidden_tests_are_shown_if_the_teacher_wants(pages):
 # --- a class, with the running of cells left out
 
 FAKE = """
-import contextlib, json, os, re, time
+import contextlib, csv, json, os, re, time
 from pathlib import Path
 import nbformat
 from book.grading import one, report, running
@@ -1022,6 +1112,15 @@ def fake(folder, job):
     code = "\\n".join(c.source for c in notebook.cells if c.cell_type == "code")
     if "die()" in code:
         os._exit(1)
+    if "look()" in code:  # meanwhile the teacher marks li's answer
+        path = root / "out" / "written.csv"
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            row |= {"points": "2", "by": "me"} if row["student"] == "li" else {}
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [*rows[0]] + ["by"] * ("by" not in rows[0]))
+            writer.writerows([dict(zip(writer.fieldnames, writer.fieldnames)), *rows])
     tests = {}
     for cell in running.master_of(job["slug"]).cells:
         if kind(cell) == "test":
@@ -1136,6 +1235,24 @@ def test_marks_follow_their_answers(course):
     assert course.rows("written.csv")["wu"]["comment"] == "Why?"
 
 
+def test_what_is_marked_while_the_grader_runs_is_kept(course):
+    course.hand_in("li.ipynb", RIGHT | {"ex4-written": "It is so."})
+    course.hand_in("wu.ipynb", RIGHT | {"ex4-written": "No."})
+    course.grade()
+    course.hand_in("zoe.ipynb", RIGHT | {"ex1": "answer_1 = 1\nlook()"})
+    assert "filled in meanwhile" in course.grade()
+    marked = course.rows("written.csv")
+    assert (marked["li"]["points"], marked["li"]["by"]) == ("2", "me")
+    assert (marked["wu"]["points"], marked["wu"]["by"]) == ("", "")
+    assert course.rows()["li"]["total"] == "6"
+    for _ in range(2):
+        assert "meanwhile" not in course.grade()
+        assert course.rows()["li"]["total"] == "8"
+        assert course.rows("written.csv")["li"]["by"] == "me", (
+            "the teacher's own column"
+        )
+
+
 def test_a_contested_test_is_overruled_and_points_may_change(course):
     course.hand_in("wu.ipynb", {"ex1": "answer_1 = 5", "ex4-written": "No."})
     course.grade()
@@ -1201,6 +1318,9 @@ def test_numbers_may_be_those_of_the_student(course):
     (course.folder / "0012345.ipynb").write_text(json.dumps(own), "utf-8")
     arguments = ["--roster", course.root / "roster.csv", "--variants"]
     course.grade(*arguments)
+    assert len(table(course.out / "grades.csv")) == 1, (
+        "handed in, and not as a stranger"
+    )
     (path,) = (course.root / "work" / "graded").glob("*/submitted.ipynb")
     numbers = {c.id: c.source for c in nbformat.read(path, as_version=4).cells}
     mine = next(c.source for c in own.cells if c.id == "ex1-numbers")

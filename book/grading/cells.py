@@ -19,7 +19,8 @@ MOST_CELLS = 5_000
 LONGEST = 500_000  # characters of code that is looked into
 MOST_ATTACHED = 30 * 2**20  # characters of the pictures in one cell
 CHECK = re.compile(r"ex\d+-check")  # cells that only serve the student
-CALL = r"\s*(?:check|hint)\(\s*[\"']?\w*[\"']?\s*\)\s*"
+CALL = r"[^\S\n]*(?:check|hint)\([^\S\n]*[\"']?\w{0,50}[\"']?[^\S\n]*\)[^\S\n]*"
+ASIDE = r"[^\w\n]{0,20}"  # marks before the number of a task, such as "**"
 
 
 # --- reading what students send
@@ -164,7 +165,7 @@ def defined(source: str) -> set[str]:
     if len(source) > LONGEST:
         return found
     try:
-        body = ast.parse(re.sub(r"(?m)^\s*[%!].*$", "", source)).body
+        body = ast.parse(re.sub(r"(?m)^[^\S\n]*[%!].*$", "", source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set(re.findall(r"(?m)^(?:def|class)\s+(\w+)", source))
     for node in body:
@@ -344,7 +345,7 @@ def restore(notebook, copy, master) -> Restored:
     `notebook` then has the ids of `copy`, added cells others.
     """
     done = Restored()
-    cells = [c for c in notebook.cells if not re.fullmatch(CALL, c.source)]
+    cells = [c for c in notebook.cells if not re.fullmatch(CALL, c.source.strip())]
     found = Matching(cells, copy, master)
     written = [n for n, c in found.copy.items() if kind(c) == "written"]
     extra = continuations(found, written)
@@ -430,7 +431,7 @@ def answer_of(found: Matching, name: str, places: list[int], under: str) -> str:
     for j in places:
         text = found.cells[j].source
         if found.cells[j].cell_type == "code":
-            text = re.sub(r"(?m)^\s*# ?", "", text)
+            text = re.sub(r"(?m)^[^\S\n]*# ?", "", text)
         if folded(text) != folded(original):
             pieces.append(own_words(text))
     return "\n\n".join(piece for piece in pieces if piece)
@@ -457,7 +458,7 @@ def ask(found: Matching, written: list[str], extra: dict, done: Restored) -> Non
         if not about and name != last:
             own = extra[last] if extra[last] and done.answers[last] else []
             mentioned = re.search(
-                rf"(?im)^\W*(ex|exercise|task|question|q|aufgabe|题|习题)?\W*{task[2:]}\b",
+                rf"(?im)^{ASIDE}(ex|exercise|task|question|q|aufgabe|题|习题)?{ASIDE}{task[2:]}\b",
                 done.answers[last],
             )
             about = [j for j in tail if j not in own[:1] or mentioned]
@@ -489,7 +490,7 @@ def beside(found: Matching, index: int) -> str:
         source = re.sub(f"(?m)^{CALL}$", "", source)
     elif folded(source) == folded(original.source):
         return ""
-    return source if re.search(r"(?m)^\s*[^\s#]", source) else ""
+    return source if re.search(r"(?m)^[^\S\n]*[^\s#]", source) else ""
 
 
 def stubs(found: Matching, done: Restored) -> None:

@@ -114,7 +114,7 @@ def python() -> str:
 
 def box(submission: Path, sock: Path, settings: dict) -> sandbox.Box:
     """The sandbox of one submission."""
-    readable = interpreter(python())
+    readable, links = interpreter(python())
     readable[f"{COURSE}/utils"] = ROOT / "utils"
     marker = "book/tools/setup_cell.txt"  # by which the set-up cell knows the course
     readable[f"{COURSE}/{marker}"] = ROOT / marker
@@ -147,20 +147,32 @@ def box(submission: Path, sock: Path, settings: dict) -> sandbox.Box:
     writable = {f"{COURSE}/exercises": DISK, "/tmp": TEMPORARY}
     sockets = {"/judge": sock}
     folder = f"{COURSE}/exercises"
-    return sandbox.Box(readable, writable, sockets, environment, folder)
+    return sandbox.Box(readable, writable, sockets, environment, folder, links)
 
 
-def interpreter(path: str) -> dict[str, Path]:
-    """What an interpreter needs of this machine: its environment, and its base."""
-    home = Path(path).parents[1].resolve()
-    places = [home]
-    settings = home / "pyvenv.cfg"
-    if settings.exists():
-        for line in settings.read_text(encoding="utf-8").split("\n"):
-            name, _, value = line.partition("=")
-            if name.strip() == "home":
-                places.append(Path(value.strip()).resolve().parent)
-    return {str(p): p for p in places if not str(p).startswith("/usr")}
+def interpreter(path: str) -> tuple[dict[str, Path], dict[str, str]]:
+    """What an interpreter needs of this machine: {path: path}, {link: where to}.
+
+    That is its environment, the Python that it was made from, and the links that lead
+    there, without what lies beside a link: that may be a person's home.
+    """
+    environment, real = Path(path).parents[1].resolve(), Path(path).resolve()
+    base = real.parents[1]
+    places, links = [environment, base], {}
+    if Path.home().resolve().is_relative_to(base):  # Python was built into a home
+        places = [environment, real, *base.glob("lib*/python3*")]
+        places += base.glob("lib*/libpython*")
+    hop = Path(path)
+    while hop.is_symlink():
+        hop = hop.parent / os.readlink(hop)
+        links[hop] = real
+        for library in hop.parents[1].glob("lib/python3*"):
+            if library.resolve().is_relative_to(base):
+                links[library] = library.resolve()
+    outside = [p for p in places if not p.is_relative_to("/usr")]
+    for known in (Path("/usr"), *places):
+        links = {k: v for k, v in links.items() if not k.is_relative_to(known)}
+    return {str(p): p for p in outside}, {str(k): str(v) for k, v in links.items()}
 
 
 # --- one submission

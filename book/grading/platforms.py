@@ -120,7 +120,7 @@ def on_blackboard(name: str) -> Sender | None:
 
 def on_canvas(name: str) -> Sender | None:
     found = CANVAS.match(name) or CANVAS_TYPED.match(name)
-    if not found:
+    if not found or not (found["name"] or found["anon"]):  # only numbers: anybody's
         return None
     one = Sender("canvas", found["name"] or "", late=bool(found["late"]))
     one.ids = [found["id"] or f"anon_{found['anon']}"]
@@ -216,7 +216,8 @@ class Roster:
 
     def find(self, one: Sender) -> Person | None:
         """The only person that `one` can be; None if there is none, or more."""
-        ids = [i for i in one.ids if i]
+        own = [] if one.platform else [one.name]  # who names files may take either
+        ids = [i for i in [*one.ids, *own] if i]
         login = one.email.split("@")[0]
         tests = [
             lambda p: one.email and key_of(p.email) == key_of(one.email),
@@ -294,7 +295,7 @@ def read_roster(path: Path) -> Roster:
     roster = Roster(head=head, rows=rows)
     if canvas:
         roster.platform = "canvas"
-    elif identifier >= 0:
+    elif identifier >= 0 and "grade" in lower:
         roster.platform = "moodle"
     elif "username" in lower and "last name" in lower:
         roster.platform = "blackboard"
@@ -374,9 +375,10 @@ def by_person(rows: list) -> dict[int, float | None]:
 
 def column_for(head: list[str], slug: str) -> int:
     """The column of a gradebook that belongs to an assignment; -1 if none does."""
-    wanted = squashed(slug), squashed(re.sub(r"^\d+-", "", slug))
-    for want in wanted:
-        found = [k for k, name in enumerate(head) if want in squashed(name)]
+    short = squashed(re.sub(r"^\d+-", "", slug))
+    bare = [squashed(re.sub(r"\s*[(\[|].*", "", name)) for name in head]
+    whole = [k for k, name in enumerate(head) if squashed(slug) in squashed(name)]
+    for found in (whole, [k for k, name in enumerate(bare) if name == short]):
         if len(found) == 1:
             return found[0]
     return -1
@@ -399,7 +401,7 @@ def canvas(path: Path, slug: str, most: float, rows: list, roster) -> Path:
                 table.append([sender.name, sender.ids[0], "", "", "", number(points)])
         write_table(path, table, plain=True)
         return path
-    last = [name.strip() for name in roster.head].index("Section")
+    last = [name.strip().casefold() for name in roster.head].index("section")
     column, points = column_for(roster.head, slug), by_person(rows)
     title = roster.head[column] if column > last else slug
     table = [[*roster.head[: last + 1], title]]
@@ -446,7 +448,8 @@ def blackboard(path: Path, slug: str, most: float, rows: list, roster) -> Path:
     if not (roster and roster.platform == "blackboard"):
         table = [["Username", f"{slug} [Total Pts: {number(most)} Score]"]]
         for sender, person, worth in rows:
-            name = person.other[0] if person and person.other else sender.ids[0]
+            known = person.other if person else []
+            (name,) = [*known, *sender.ids, ""][:1]
             if worth is not None and name:
                 table.append([name, number(worth)])
         write_table(path, table, plain=True)

@@ -7,6 +7,7 @@ disk. What is not taken is told.
 import os
 import re
 import stat
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -181,7 +182,7 @@ def unzip(parts: tuple, path: Path, members: tuple, found: list, left_out: list)
     try:
         with opened(path, members) as box:
             inside = box.infolist()
-    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, NotImplementedError):
+    except Exception:  # BadZipFile, and what zlib and lzma raise of a zip in a zip
         left_out.append(f"{where}: a zip that cannot be read")
         found.append(Found(parts or (path.name,), lambda: b""))
         return
@@ -213,11 +214,9 @@ def unzip(parts: tuple, path: Path, members: tuple, found: list, left_out: list)
                 try:
                     with opened(path, members) as box:
                         return read_member(box, index)
-                except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-                    raise ValueError(f"the zip is damaged: {error}") from None
-                except Exception as error:  # zlib's and lzma's own
-                    if isinstance(error, OSError | ValueError):
-                        raise
+                except (OSError, ValueError):
+                    raise
+                except Exception as error:
                     raise ValueError(f"the zip is damaged: {error}") from None
 
             found.append(Found((*parts, *name), read, seconds(info.date_time)))
@@ -226,9 +225,11 @@ def unzip(parts: tuple, path: Path, members: tuple, found: list, left_out: list)
 
 
 def seconds(date: tuple) -> float:
-    """A zip's date as a number that grows with it."""
-    units = (32_140_800, 2_678_400, 86_400, 3_600, 60, 1)
-    return sum(n * s for n, s in zip(date, units, strict=False))
+    """A zip's date, which has no time zone, as files have theirs; 0 if it is none."""
+    try:
+        return time.mktime((*date, 0, 0, -1))
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 # --- whose it is
@@ -354,7 +355,7 @@ def find_submissions(
     tell_apart([sender for group in people.values() for sender in group])
 
     def known(label: str) -> bool:
-        return bool(roster and label and roster.find(Sender(name=label, ids=[label])))
+        return bool(roster and label and roster.find(Sender(name=label)))
 
     nameless = [one for key, one in notebooks.items() if not people[key]]
     tree = Tree(nameless, slugs, known)
@@ -365,6 +366,8 @@ def find_submissions(
             label = shown(sender.label()) or NO_NAME
             each = Submission(label, one.name(), sender, one)
             each.person = roster.find(sender) if roster else None
+            if label == NO_NAME and is_one:
+                each.remarks.append("Whose is it? Put a name before that of the file.")
             (submissions if is_one else others).append(each)
     have = {owner(one) for one in submissions}
     for one in others:
@@ -398,6 +401,8 @@ def owner(one: Submission) -> str:
     """What the submissions of one student share."""
     if one.person is not None:
         return f"person {id(one.person)}"
+    if one.student == NO_NAME:  # each may be another's
+        return "file " + one.file
     return "label " + key_of(one.student)
 
 

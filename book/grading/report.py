@@ -9,7 +9,7 @@ from pathlib import Path
 from book.grading import marks, platforms, receive
 from book.grading.marks import number
 from book.grading.points import version
-from book.tools.exercises import exercise_of, points, titles, write
+from book.tools.exercises import GradingError, exercise_of, points, titles, write
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
@@ -32,11 +32,63 @@ def plain_page(one) -> str:
     )
 
 
+class Sheet:
+    """`written.csv`. What somebody writes into it while a class is graded is kept.
+
+    Raises:
+        GradingError: no mark in it can be placed.
+    """
+
+    def __init__(self, path: Path, known: list[str]):
+        self.path, self.known = path, known
+        self.seen = self.bytes()
+        self.marks, self.said = marks.read_marks(path, known)
+        self.edits = {}  # rows with points or comments, by whose they are
+
+    def bytes(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
+
+    @staticmethod
+    def key(row: dict) -> tuple:
+        name = row["student"]
+        own = platforms.zeroless(name) or platforms.key_of(name)
+        return own, row["assignment"], row["cell"]
+
+    def look(self) -> None:
+        """Take in what has changed since the file was last read or written here."""
+        if self.bytes() == self.seen:
+            return
+        try:
+            found, _ = marks.read_marks(self.path, self.known)
+        except GradingError as error:
+            aside = self.path.with_name(f"written-{time.strftime('%H%M%S')}.csv")
+            self.path.replace(aside)
+            self.said.append(f"{error} It now is {aside.name}.")
+            return
+        found = [m for m in found if m.row["points"] or m.row["comment"]]
+        self.edits |= {self.key(mark.row): mark.row for mark in found}
+
+    def write(self, rows: list[dict]) -> None:
+        """Write all rows, and those that somebody has added meanwhile."""
+        self.look()
+        edits = dict(self.edits)
+        for row in rows:
+            edit = edits.pop(self.key(row), None)
+            if edit and edit["version"] in ("", row["version"]):
+                own = {name: edit[name] for name in edit if name not in marks.MARKS}
+                row |= {"points": edit["points"], "comment": edit["comment"], **own}
+        rows += edits.values()
+        head = list(dict.fromkeys([*marks.MARKS, *(name for r in rows for name in r)]))
+        table = [[row.get(name, "") for name in head] for row in rows]
+        marks.write_table(self.path, [head, *table])
+        self.seen = self.bytes()
+
+
 class Report:
     """The tables and pages of a class, written as one goes."""
 
-    def __init__(self, found: list, masters: dict, rows: list, roster, chosen):
-        self.found, self.masters, self.rows = found, masters, rows
+    def __init__(self, found: list, masters: dict, sheet: Sheet, roster, chosen):
+        self.found, self.masters, self.sheet = found, masters, sheet
         self.roster, self.chosen, self.written_at = roster, chosen, 0.0
         self.names_pages()
         self.extra = {}  # who handed in nothing, by assignment
@@ -148,13 +200,15 @@ def write_written(report: Report) -> int:
                 state = "look: " + state
             row = [receive.id_of(one), receive.name_of(one), one.slug]
             row += [task_names.get(exercise_of(cell), ""), cell, grade["max"], worth]
-            rows.append([*row, comment, state, answer, version(one, cell)])
-    for mark in report.rows:  # whose owner is not here, or not graded yet
+            row += [comment, state, answer, version(one, cell)]
+            own = mark.row if mark else {}  # with columns of the teacher's own
+            rows.append(own | dict(zip(marks.MARKS, row, strict=True)))
+    for mark in report.sheet.marks:  # whose owner is not here, or not graded yet
         if id(mark) not in done:
             if not mark.used:
                 mark.row["state"] = mark.row["state"] or "not in this folder"
-            rows.append([mark.row[name] for name in marks.MARKS])
-    marks.write_table(report.chosen.out / "written.csv", [marks.MARKS, *rows])
+            rows.append(dict(mark.row))
+    report.sheet.write(rows)
     return count
 
 
@@ -239,7 +293,12 @@ def tell(report: Report, left_out: list[str], said: list[str]) -> None:
             names = ", ".join(person.name or person.id for person in people)
             if names:
                 print(f"  {NOTHING}, {slug}: {names}")
-    for text in [*left_out, *said]:
+    if report.sheet.edits:
+        said.append(
+            "written.csv was filled in meanwhile. That is kept, and counts when the "
+            "same command is run again."
+        )
+    for text in [*left_out, *report.sheet.said, *said]:
         print(f"  {text}")
     open_ = sum(g["waiting"] for one in found for g in one.grades.values())
     print(f"Grades:   {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")

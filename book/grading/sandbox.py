@@ -49,7 +49,8 @@ class NoSandbox(Exception):
 class Box:
     """What a command finds in its sandbox.
 
-    `readable` are {path inside: path outside}; `writable` are {path inside: MiB}.
+    `readable` are {path inside: path outside}; `writable` are {path inside: MiB};
+    `links` are {path inside: path inside}.
     """
 
     readable: dict[str, Path]
@@ -57,6 +58,7 @@ class Box:
     sockets: dict[str, Path] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
+    links: dict[str, str] = field(default_factory=dict)
 
 
 def candidates() -> list[str]:
@@ -184,7 +186,7 @@ def command(box: Box, run: list[str], bwrap: str = "") -> list[str]:
     for name in ETC:
         line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     line += ["--proc", "/proc", "--dev", "/dev"]
-    inner = [*box.readable, *box.sockets, *box.writable]
+    inner = [*box.readable, *box.sockets, *box.writable, *box.links]
     parents = {str(p) for path in inner for p in Path(path).parents} - {"/"}
     folders = []
     for path in sorted(parents):  # bwrap would keep them for itself
@@ -196,6 +198,8 @@ def command(box: Box, run: list[str], bwrap: str = "") -> list[str]:
     line += folders  # again: the course may lie below /tmp
     for inside, outside in box.readable.items():
         line += ["--ro-bind", str(outside), inside]
+    for inside, target in box.links.items():
+        line += ["--symlink", target, inside]
     for inside, outside in box.sockets.items():
         line += ["--bind", str(outside), inside]
     # Only what has a size may be written to: not what bwrap puts these into.

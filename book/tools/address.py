@@ -95,9 +95,9 @@ def main(arguments=None) -> int:
         parser.error(str(error))
     for path in changed:
         print(path.relative_to(ROOT))
-    print(
-        f"{len(changed)} files changed. The site is now {forms(layout.repository())[2]}"
-    )
+    site = forms(layout.repository())[2]
+    print(f"{len(changed)} files changed. The site is now {site}")
+    print("Commit and push: until then, Colab and the site have the old address.")
     return 0
 
 

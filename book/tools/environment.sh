@@ -46,11 +46,11 @@ usable() { # once complete, not moved since, and with the Python that is asked f
         esac
 }
 
-drifted() { # what is asked for and not there: somebody has installed something else
+drifted() { # what is asked for, on every system, and not there: somebody changed it
     there=$(ls "$dir"/lib/python*/site-packages 2>/dev/null |
         sed -n 's/\(+[^-]*\)*\.dist-info$//p' | tr 'A-Z.-' 'a-z__')
     [ -n "$there" ] &&
-        sed -n 's/^\([A-Za-z0-9._-]*==[^ ;#]*\).*/\1/p' "$requirements" |
+        sed -n '/;/!s/^\([A-Za-z0-9._-]*==[^ #]*\).*/\1/p' "$requirements" |
         sed 's/==/-/' | tr 'A-Z.-' 'a-z__' | grep -vxF "$there"
 }
 

@@ -666,7 +666,9 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    from book.tools import exercises  # whose errors are those that others raise
+
     try:
-        sys.exit(main(sys.argv[1:]))
-    except GradingError as error:
+        sys.exit(exercises.main(sys.argv[1:]))
+    except exercises.GradingError as error:
         sys.exit(f"Error: {error}")

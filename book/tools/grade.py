@@ -23,8 +23,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from book.grading import marks, platforms, points, receive, running  # noqa: E402
-from book.grading.report import Report, tell, write_for_import  # noqa: E402
+from book.grading import platforms, points, receive, running  # noqa: E402
+from book.grading.report import Report, Sheet, tell, write_for_import  # noqa: E402
 from book.tools.exercises import (  # noqa: E402
     CELL_SECONDS,
     NOTEBOOK_SECONDS,
@@ -100,8 +100,9 @@ def main(arguments: list[str]) -> int:
     running.take_all(found, masters, chosen.variants)
     found = receive.choose(found, list(masters))
     known = [name for one in found for name in receive.names(one)]
-    rows, said = marks.read_marks(chosen.out / "written.csv", known)
-    said += points.give_marks([one for one in found if one.notebook], rows)
+    sheet = Sheet(chosen.out / "written.csv", known)
+    notebooks = [one for one in found if one.notebook]
+    said = points.give_marks(notebooks, sheet.marks)
     settings = {name: getattr(chosen, name) for name in ("timeout", "total", "memory")}
     settings["unsafe"] = chosen.unsafe
     todo = running.plan(found, masters, settings, chosen)
@@ -114,7 +115,7 @@ def main(arguments: list[str]) -> int:
     )
     if chosen.unsafe:
         print("UNSAFE: the students' code runs with your rights.", flush=True)
-    report = Report(found, masters, rows, roster, chosen)
+    report = Report(found, masters, sheet, roster, chosen)
     with running.judge(settings) if todo else nullcontext():
         report.begin([one for one, _ in todo])
         if todo:

@@ -1,7 +1,7 @@
 """Begin a chapter: write every file it needs, small and complete.
 
-    python book/tools/new_chapter.py 11-more-convolutions more_convolutions \
-        --title "More convolutions" --question "How does a network draw?"
+    python book/tools/new_chapter.py 14-attention attention \
+        --title "Attention" --question "How does a network look twice?"
 
 The files are those of book/tools/template/. They pass every test as they are, so that
 what fails later is what you wrote. Nothing that exists is changed.

@@ -1,4 +1,4 @@
-"""CHAPTER: what the chapter teaches, and nothing else."""
+"""What chapter NUMBER teaches, and nothing else."""
 
 
 def twice(x):

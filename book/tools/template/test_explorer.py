@@ -1,4 +1,4 @@
-"""The explorer of chapter NUMBER in a browser: its numbers are utils.MODULE's."""
+"""The explorer of chapter NUMBER in a browser: its numbers are those of `utils`."""
 
 from test_explorers import state
 

@@ -268,6 +268,18 @@ def test_connections_are_numbers_that_enter_neurons():
     ]
     assert table.parameters == 8 * 19 + 16
     assert table.connections == 288 * 21 + 144 * 2 + 720
+    for pool in (nn.MaxPool1d(2), nn.AvgPool1d(2)):
+        (row,) = wiring_table(pool, (3, 8))
+        assert row.connections == 3 * 4 * 2
+
+
+@pytest.mark.parametrize(
+    ("model", "shapes"),
+    [(nn.Linear(4, 2), [(4,), (4,)]), (nn.Flatten(2), (4,)), (nn.Linear(4, 2), (5,))],
+)
+def test_what_a_model_cannot_take_is_said(model, shapes):
+    with pytest.raises(ValueError, match="model cannot take an input of shape"):
+        count_macs(model, shapes)
 
 
 # --- nothing stays behind

@@ -20,6 +20,7 @@ from utils.distributed import DeviceError
 from utils.experiments import Experiment, Recipe, runner
 from utils.experiments import resnet as resnet_experiments
 from utils.records import RecordError
+from utils.training import one_cycle
 
 ROOT = Path(__file__).parents[1]
 
@@ -204,6 +205,16 @@ def test_settings_are_never_mixed(lab, monkeypatch):
         lab(seeds=[1])
 
 
+@pytest.mark.parametrize("change", [{"validation": 300}, {"classes": (0, 1, 2)}])
+def test_data_are_never_mixed(lab, monkeypatch, change):
+    before = lab(only=["slow"], seeds=[0])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", replace(DEMO, **change))
+    with pytest.raises(RecordError, match="made with other data .*: move it away"):
+        lab(only=["slow"], seeds=[1])
+    monkeypatch.setitem(experiments.EXPERIMENTS, "demo", DEMO)
+    assert lab(only=["slow"], seeds=[0]) == before
+
+
 def test_a_validation_experiment_never_sees_the_test_set(lab, monkeypatch):
     """And one that trains on the first images only takes them from the others."""
     held = replace(DEMO, validation=300, first=2_000)
@@ -243,6 +254,21 @@ def test_the_learning_rate_follows_its_schedule(lab, monkeypatch, schedule, expe
         assert rates[step] == pytest.approx(rate, rel=0.01), step
     named = record["variants"]["one"].get("schedule")
     assert named == (schedule and "two_drops")
+
+
+@pytest.mark.parametrize("steps", [2, 3, 5, 10, 14, 15, 20])
+def test_a_short_cycle_goes_up_and_down_as_well(steps):
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
+    schedule, rates = one_cycle(optimizer, steps), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(1 / 25)
+    assert steps < 3 or 0.5 < max(rates[1:]) <= 1
+    assert rates[-1] == pytest.approx(4e-6)
+    with pytest.raises(ValueError, match="steps must be .* got 1"):
+        one_cycle(optimizer, 1)
 
 
 def test_quick_is_an_experiment_of_its_own(monkeypatch):

@@ -39,7 +39,8 @@ def test_relative_error():
 def test_what_is_wrong_is_no_small_error():
     with pytest.raises(ValueError, match=r"same shape .* got \(2,\) and \(2, 1\)"):
         gradients.relative_error([1.0, 2.0], [[1.0], [2.0]])
-    for a, b in [([np.nan], [1.0]), ([1.0], [np.nan]), ([np.inf], [np.inf])]:
+    nan = [0.0, np.nan], [0.0, 0.0]
+    for a, b in [nan, nan[::-1], ([np.nan], [1.0]), ([np.inf], [np.inf])]:
         with np.errstate(invalid="ignore"):
             assert np.isnan(gradients.relative_error(a, b))
     with pytest.raises(ValueError, match="sequence"):

@@ -201,6 +201,8 @@ def drawn(fig):
         ((12, 5, 4, 1), (5, 4)),
         ((12, 5, 4, 3), (5, 4, 3)),
         ((12, 3, 5, 4), (5, 4, 3)),
+        ((12, 1, 3, 3), (3, 3)),  # kernels: torch's order, though they are 3 wide
+        ((12, 3, 5, 3), (5, 3, 3)),
     ],
 )
 def test_grid_takes_every_layout(shape, one):

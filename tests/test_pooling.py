@@ -140,6 +140,10 @@ def test_mean_pooling_is_a_convolution_and_backward_its_transpose(example):
         back, conv2d_backward(g, x, weight, **settings)[0], atol=1e-12
     )
     assert np.sum(pooled * g) == pytest.approx(np.sum(x * back), rel=1e-9, abs=1e-9)
+    ones = np.ones(pooled.shape, int)
+    back = avg_pool2d_backward(ones, x, **where)
+    assert np.array_equal(back, avg_pool2d_backward(ones.astype(float), x, **where))
+    assert avg_pool2d_backward(ones.astype("f"), x, **where).dtype == np.float32
 
 
 @property_test

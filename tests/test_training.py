@@ -25,6 +25,7 @@ from utils.training import (
     evaluate,
     evaluating,
     fit,
+    one_cycle,
     pick_device,
     predict,
     seed_everything,
@@ -757,6 +758,24 @@ def test_another_run_is_refused_and_named(tmp_path):
         with pytest.raises(CheckpointError, match=message):
             go(**other)
     assert file.read_bytes() == before
+
+
+def test_a_schedule_of_another_length_is_another_run(tmp_path):
+    def go(epochs, steps, schedule=one_cycle):
+        model = seeded(small_net)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        more = {"schedule": schedule(optimizer, steps), "batch_size": 64}
+        more |= {"checkpoint": tmp_path / "a.pt"}
+        quiet(model, digits(60), epochs=epochs, optimizer=optimizer, **more)
+
+    go(3, 3)
+    message = r"another schedule \(OneCycleLR 3, now OneCycleLR 9\)"
+    with pytest.raises(CheckpointError, match=message):
+        go(9, 9)
+    with pytest.raises(
+        CheckpointError, match="another schedule .* now CosineAnnealing"
+    ):
+        go(4, 4, torch.optim.lr_scheduler.CosineAnnealingLR)
 
 
 # --- the bar

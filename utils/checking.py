@@ -4,7 +4,7 @@ They stand at the doors, not in inner functions:
 
     numbers of the caller           checked_whole, checked_number, checked_positive,
                                     checked_choice
-    arrays of the NumPy chapters    checked_finite, checked_same_shape, checked_labels
+    arrays of the NumPy chapters    checked_finite, checked_same_shape
     the perceptron and the MLP      checked_examples, checked_rows, checked_targets
     fit, evaluate, predict          checked_dataset, checked_inputs, checked_labels
 
@@ -183,6 +183,6 @@ def checked_targets(targets, n, k, probabilities=False) -> np.ndarray:
 
 def checked_positive(name, value):
     """`value` if it is a finite number > 0, or a ValueError."""
-    if not isinstance(value, Real) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
         raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
     return value

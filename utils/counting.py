@@ -229,7 +229,8 @@ def wiring_table(model: nn.Module, input_shape) -> WiringTable:
         neurons, places = prod(shape), prod(shape[1:])
         weight = getattr(layer, "weight", None)
         window = getattr(layer, "kernel_size", 1)
-        window = window**2 if isinstance(window, Integral) else prod(window)
+        axes = len(shape) - 1
+        window = window**axes if isinstance(window, Integral) else prod(window)
         biases = neurons if getattr(layer, "bias", None) is not None else 0
         if weight is None or weight.ndim == 1:
             connections = window * neurons + biases

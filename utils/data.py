@@ -204,9 +204,9 @@ class RemoteFile:
 def _read(file: RemoteFile) -> dict[str, bytes]:
     """Every part of `file`, verified, from the first place that should have it."""
     if folder := os.environ.get("COURSE_DATA"):
-        root = Path(folder).expanduser().absolute()
+        root = Path(os.path.expanduser(folder)).absolute()
         try:
-            if not root.is_dir():
+            if not os.path.isdir(root):  # Path's own may raise
                 raise DataError("that is not a folder")
             return _contents(root, file)
         except DataError as problem:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.checking import checked_whole
+from utils.checkpoints import save_checkpoint
 from utils.data import Images
 
 # ------------------------------------------------------------ validation
@@ -85,7 +86,7 @@ class EarlyStopping:
         self.waited += 1
         if loss < self.lowest:
             self.lowest, self.waited = loss, 0
-            torch.save(model.state_dict(), self.path)
+            save_checkpoint(self.path, model.state_dict())
         return self.waited >= self.patience
 
 
@@ -135,7 +136,7 @@ class ClassicDropout(Dropout):
 
 
 def affine(images, angle, zoom, move, fill=0.0):
-    """Each image turned, then scaled, about its middle, and moved.
+    """Each image moved, then turned and scaled about its middle.
 
     Args:
         images: (N, C, H, H), square.

@@ -41,5 +41,5 @@ def relative_error(a, b):
         ValueError: different shapes, or no numbers.
     """
     a, b = (v.astype(float) for v in checked_same_shape("a", a, "b", b))
-    largest = max(np.abs(a).max(), np.abs(b).max())
+    largest = np.maximum(np.abs(a).max(), np.abs(b).max())  # max() loses a NaN
     return float(np.abs(a - b).max() / largest) if largest != 0 else 0.0

@@ -160,7 +160,8 @@ class GoogLeNet(nn.Module):
     """GoogLeNet of 2014: colour images (N, 3, 224, 224) -> logits (N, num_classes).
 
     In training, with auxiliary classifiers, a tuple: its own logits, theirs on 4a, on
-    4d. (It takes images of other sizes too, as it averages its last maps.)
+    4d. (In evaluation, and without them, it takes images of other sizes too, as it
+    averages its last maps.)
     """
 
     def __init__(self, num_classes=1000, aux_classifiers=True):

@@ -139,7 +139,7 @@ def image_grid(images, titles=None, columns=10, size=0.7, cmap="gray_r", limits=
         ValueError: no image, another shape, or as many titles as not images.
     """
     images = np.asarray(images)
-    if images.ndim == 4 and images.shape[-1] != 3 and images.shape[1] in (1, 3):
+    if images.ndim == 4 and images.shape[1] in (1, 3):  # also where they are 3 wide
         images = np.moveaxis(images, 1, -1)  # (N, C, H, W) -> (N, H, W, C)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]

@@ -127,7 +127,8 @@ def avg_pool2d_backward(grad_output, x, kernel_size, stride=None, padding=0):
         raise ValueError(
             f"grad_output must have shape {output}, got {grad_output.shape}"
         )
-    grad_padded = windows.pad(np.zeros(x.shape, grad_output.dtype))
+    dtype = np.result_type(grad_output, 1.0)  # parts of whole numbers
+    grad_padded = windows.pad(np.zeros(x.shape, dtype))
     grad_pixels = [*window_pixels(grad_padded, windows)]
     for grad_pixel in grad_pixels:
         grad_pixel += grad_output / len(grad_pixels)

@@ -180,9 +180,10 @@ def fit(
     test = None if test is None else _checked_data("test", test, model)
 
     history = History()
+    what = batch_size, seed, x, test, schedule, loss, augment, autocast, average
     state = Checkpoint(
         checkpoint,
-        _settings(batch_size, seed, x, test, loss, augment, autocast, average),
+        _settings(*what),
         model=model,
         optimizer=optimizer,
         history=history,
@@ -286,7 +287,9 @@ def mixed(function, device, dtype):
     return function if dtype is None else in_dtype
 
 
-def _settings(batch_size, seed, x, test, loss, augment, autocast, average) -> dict:
+def _settings(
+    batch_size, seed, x, test, schedule, loss, augment, autocast, average
+) -> dict:
     """What makes a run another one, beside its model and optimizer."""
 
     def words(setting):  # without the address that a function is printed with
@@ -297,6 +300,8 @@ def _settings(batch_size, seed, x, test, loss, augment, autocast, average) -> di
         "seed": int(seed),
         "train": list(x.shape),
         "test": None if test is None else list(test[0].shape),
+        "schedule": schedule
+        and f"{type(schedule).__name__} {getattr(schedule, 'total_steps', '')}".strip(),
         "loss": words(loss),
         "augment": words(augment),
         "autocast": f"{autocast}",
@@ -408,13 +413,16 @@ def one_cycle(optimizer, steps):
 
     Args:
         optimizer: with the learning rate that is to be reached.
-        steps: batches in all.
+        steps: batches in all, 2 or more.
+
+    Raises:
+        ValueError: fewer steps.
     """
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=steps,
-        pct_start=0.1,
+        total_steps=checked_whole("steps", steps, 2),
+        pct_start=max(0.1, 1.5 / steps),  # else a short one begins beyond the peak
         cycle_momentum=False,
     )
 
@@ -443,7 +451,7 @@ def trial_run(model: nn.Module, *inputs: torch.Tensor):
             return model(*inputs)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:
+        except (RuntimeError, TypeError, IndexError) as error:
             shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
             raise ValueError(
                 f"model cannot take an input of shape {shapes}: {error}"

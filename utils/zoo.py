@@ -48,6 +48,9 @@ def build(name: str, num_classes: int = 1000, **options) -> ResNet:
         name: "resnet18", "resnet34", "resnet50", "resnet101" or "resnet152".
         num_classes: logits.
         options: of the units: `shortcut`, and `stride_at` in those from 50 layers on.
+
+    Raises:
+        ValueError: another name.
     """
     unit, width, blocks = ARCHITECTURES[checked_choice("name", name, ARCHITECTURES)]
     return ResNet(unit, width, blocks, num_classes, **options)
@@ -74,6 +77,8 @@ def pretrained(name: str) -> ResNet:
     try:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         model.load_state_dict(state)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever it is, the file is of no use
         raise DataError(
             f"{file.name} holds no weights of {name} ({type(error).__name__}): compare "

@@ -62,6 +62,7 @@ class Record:
     experiment: Experiment
     folder: Path = records.FOLDER
     runs: list = field(default_factory=list)
+    data: dict = field(default_factory=dict)  # as recorded
 
     def read(self) -> None:
         """Take over what is recorded, if it was run with today's settings.
@@ -80,7 +81,30 @@ class Record:
                     f"record {self.name!r} was made with other settings of variant "
                     f"{variant!r} ({then}, now {now}): move it away to start again"
                 )
-        self.runs = record["runs"]
+        self.runs, self.data = record["runs"], record["data"]
+
+    def check(self, sizes: tuple[int, int]) -> None:
+        """Whether what is recorded was trained and tested on the same data as today.
+
+        Raises:
+            RecordError: it was not.
+        """
+        now = self._data(sizes)
+        if self.data and self.data != now:
+            raise records.RecordError(
+                f"record {self.name!r} was made with other data ({self.data}, now "
+                f"{now}): move it away to start again"
+            )
+
+    def _data(self, sizes) -> dict:
+        classes = self.experiment.classes
+        return {
+            "name": self.experiment.data,
+            "train": sizes[0],
+            "test": sizes[1],
+            "validation": self.experiment.validation is not None,
+            **({"classes": list(classes)} if classes else {}),
+        }
 
     def has(self, variant, seed) -> bool:
         return any((r["variant"], r["seed"]) == (variant, seed) for r in self.runs)
@@ -90,6 +114,7 @@ class Record:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(self.folder):
             self.read()  # another process may have added to it
+            self.check(sizes)
             if not self.has(run["variant"], run["seed"]):
                 self.runs = [*self.runs, run]
                 self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
@@ -98,17 +123,10 @@ class Record:
     def _write(self, sizes) -> None:
         done = {r["variant"] for r in self.runs}
         variants = self.experiment.variants.items()
-        classes = self.experiment.classes
         record = {
             "name": self.name,
             "about": self.experiment.about,
-            "data": {
-                "name": self.experiment.data,
-                "train": sizes[0],
-                "test": sizes[1],
-                "validation": self.experiment.validation is not None,
-                **({"classes": list(classes)} if classes else {}),
-            },
+            "data": self._data(sizes),
             "variants": {k: v.settings() for k, v in variants if k in done},
             "runs": self.runs,
         }
@@ -262,6 +280,7 @@ def run_all(
             if images is None:
                 with distributed.rank_0_first():
                     images = experiment.load()
+                record.check(tuple(len(part.y) for part in images))
             recipe = experiment.variants[variant]
             # What another kind of device has begun is not gone on with: its seconds
             # would be mixed.

@@ -23,8 +23,9 @@ stderr], "printed": {id: text} of the notebook as it stands, "seconds": {id: pro
 time}}; a variant whose process died has "died".
 
 If the cells have a "kind" (see book/tools/exercises.py), the grader's judge, a process
-of its own, is asked about the tests, too, of the notebook as it stands and of the
-variants that a job names in "judged": {"judge": {id: what is wrong, or ""}}.
+of its own, is asked about the tests, too: of the notebook as it stands and of the
+variants that a job names in "judged" about all, of the others about those that they
+fail: {"judge": {id: what is wrong, or ""}}.
 """
 
 import ast
@@ -124,6 +125,7 @@ class Walk:
         self.given = [c["source"] for c in self.cells if c.get("kind") == "locked"]
         self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
         self.printed, self.judged, self.witness = {}, {}, None
+        self.all_judged = True  # else those tests that fail
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
@@ -148,10 +150,16 @@ class Walk:
             self.passed.append(name)
         if name == "setup" and cell.get("kind") and self.witness is None:
             self.witness = judge.witness(self.cells)  # when the course is there
-        if self.witness and cell["test"]:
-            limit = 3 * self.limit
-            why = judge.ask_witness(self.witness, name, self.namespace, limit)
-            self.judged[name] = why
+        if self.witness and cell["test"] and (error or self.all_judged):
+            self.judged[name] = self.judge(cell)
+
+    def judge(self, cell: dict) -> str:
+        """What the judge says of a test: "" if it passes."""
+        from utils.exercises import forbidden
+
+        why = forbidden(cell["source"], self.given, self.namespace["In"])
+        question = self.witness, cell["id"], self.namespace, 3 * self.limit
+        return why or judge.ask_witness(*question)
 
     def result(self) -> dict:
         names = ("passed", "errors", "noisy", "printed", "seconds")
@@ -246,8 +254,7 @@ def try_one(walk: Walk, index: int, last: int, answers: dict) -> None:
 
 def branch(walk, index, answers, out, last=None, end=None, judged=False) -> None:
     """Go on with other answers, and write the result to `out`."""
-    walk.judged = {}
-    walk.witness = walk.witness if judged else None
+    walk.judged, walk.all_judged = {}, judged
     if last is None:
         go_on(walk, index, answers, end)
     else:

@@ -591,6 +591,71 @@ CELLS = {
 }
 
 
+ALTERS = {
+    "given": "import copy, numpy as np, torch\nfrom torch import nn",
+    "ex1": "",
+    "ex1_test": """
+x = np.arange(3.0)
+assert np.array_equal(f(x), 2 * np.arange(3.0)), "twice"
+assert np.array_equal(x, np.arange(3.0)), "x was changed"
+""",
+    "ex2": "",
+    "ex2_test": """
+parts = [{"w": torch.arange(3)}, {"w": torch.ones(2, requires_grad=True)}]
+before = copy.deepcopy(parts)
+g(parts)
+for one, other in zip(parts, before):
+    assert torch.equal(one["w"], other["w"]), "a tensor was changed"
+""",
+    "ex3": "",
+    "ex3_test": """
+net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval()
+before = copy.deepcopy(net.state_dict())
+h(net)
+for name, value in net.state_dict().items():
+    assert torch.equal(value, before[name]), "numbers were changed"
+assert not any(m._forward_hooks for m in net.modules()), "a hook was left"
+assert not net[0].training, "the mode was changed"
+""",
+    "ex4": "",
+    "ex4_test": "x = np.zeros(3)\nassert np.array_equal(f(x), 2 * x), 'twice'",
+}
+
+
+def test_what_an_answer_alters_can_be_forbidden_and_makes_nothing_right():
+    def doubled(x):
+        x *= 2
+        return x
+
+    def zero(x):
+        x[:] = 0
+        return x
+
+    assert judged(ALTERS, "ex1-test", f=lambda x: 2 * x) == ""
+    assert judged(ALTERS, "ex1-test", f=doubled) == "x was changed"
+    assert judged(ALTERS, "ex1-test", f=zero) == "twice", "compared with what was given"
+    assert judged(ALTERS, "ex4-test", f=doubled) == "", "where that is not forbidden"
+
+    def one_more(parts):
+        with torch.no_grad():
+            parts[1]["w"] += 1
+
+    assert judged(ALTERS, "ex2-test", g=lambda parts: None) == ""
+    assert judged(ALTERS, "ex2-test", g=one_more) == "a tensor was changed"
+
+    def other_numbers(net):
+        nn.init.zeros_(net[0].weight)
+
+    cases = {
+        "": lambda net: net(torch.rand(3, 2)).sum().item(),
+        "numbers were changed": other_numbers,
+        "a hook was left": lambda net: net[0].register_forward_hook(print) and None,
+        "the mode was changed": lambda net: net.train() and None,
+    }
+    for why, answer in cases.items():
+        assert judged(ALTERS, "ex3-test", h=answer) == why
+
+
 def test_a_test_sees_given_names_and_the_students():
     def f(x):
         return x

@@ -548,6 +548,9 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
             elif exercise != mine and got < full[exercise] and name not in last:
                 why = {c: e for c, e in result["errors"].items() if exercise in c}
                 complaints.append(f"'{name}' costs points of {exercise}: {why}")
+        for cell, why in result.get("judge", {}).items():
+            if not why and exercises.exercise_of(cell) == mine:
+                complaints.append(f"the judge lets '{name}' pass {cell}")
         told = [e for c, e in result["errors"].items() if c.startswith(f"{mine}-test")]
         if told and said.get(name, "") not in told[0]:
             complaints.append(f"'{name}' is told: {told[0]!r}, not {said.get(name)!r}")

@@ -13,6 +13,7 @@ equals nothing, or an object with a kind `__eq__` would be right about everythin
 """
 
 import builtins
+import contextlib
 import json
 import math
 import struct
@@ -407,6 +408,32 @@ class Reader:
         return self.link.remote(exact(handle, int), info)
 
 
+def leaves(things, depth=0) -> list:
+    """The arrays, tensors and networks in arguments, and in containers among these."""
+    found = []
+    for x in things if depth <= DEEP else ():
+        if isa(x, np.ndarray):
+            found.append(x)
+        elif isa(x, list | tuple):
+            found += leaves(x, depth + 1)
+        elif isa(x, dict):
+            found += leaves(x.values(), depth + 1)
+        elif "torch" in sys.modules:
+            from book.grading import networks
+
+            found += [x] if networks.alterable(x) else []
+    return found
+
+
+def same(old, new) -> bool:
+    """Whether two states are equal, to the bit."""
+    if type(new) is list:
+        return len(old) == len(new) and all(map(same, old, new))
+    if type(new) is np.ndarray:
+        return old.shape == new.shape and old.tobytes() == new.tobytes()
+    return old == new
+
+
 def exact(value, kind):
     """`value`, if it is of exactly this type."""
     if type(value) is not kind:
@@ -559,7 +586,7 @@ class Link:
         self.sock, self.namespace, self.open = sock, namespace, namespace is not None
         self.shown, self.dropped = {}, []
         self.graphs, self.sent, self.depth, self.count = {}, {}, 0, 0
-        self.altered = []
+        self.altered, self.altered_there, self.faithful = [], False, False
         self.random = None  # the state of the generators that both sides know
         self.lock = threading.RLock()
 
@@ -665,10 +692,24 @@ class Link:
         header["settings"] = pairs
         header.update(more)
         value, header, reader = self.exchange(header, writer, remote._name)
-        if self.open:  # the judge's functions may change what they are given
-            for k, code in header.get("altered", []):
-                args[k][...] = reader.value(code)
+        if "star" not in more:
+            self.follow(header, reader, [args, settings])
         return value
+
+    def follow(self, header, reader, things) -> None:
+        """Alter what we have handed over as the other side has altered its copies."""
+        if not header.get("altered"):
+            return
+        self.altered_there = True
+        given = leaves(things) if self.open or self.faithful else []
+        for k, code in header["altered"] if given else []:
+            thing, state = given[exact(k, int)], reader.value(code)
+            if not isa(thing, np.ndarray):
+                self.networks.alter(thing, state)
+            elif type(state) is np.ndarray and state.shape == thing.shape:
+                thing[...] = state
+            else:
+                raise Bad("an array that was altered")
 
     def exchange(self, header, writer, name):
         """Send a request, answer what is asked meanwhile, and return the reply."""
@@ -727,7 +768,7 @@ class Link:
             self.altered = []
             reply = self.do(header, reader, writer)
             if self.altered:
-                reply["altered"] = [[k, writer.value(x)] for k, x in self.altered]
+                reply["altered"] = [[k, writer.value(s)] for k, s in self.altered]
         except Gone:
             raise
         except BaseException as error:  # SystemExit, too: it is the other side's
@@ -770,19 +811,26 @@ class Link:
         return {"value": writer.value(ACTIONS[do](thing, *reader.items(values, 0)))}
 
     def carry_out(self, thing, args, settings):
-        """Call one of our functions; what the judge's alter, the student's side hears.
+        """Call one of our functions; what it alters, the other side hears.
 
-        The other way round nothing comes back: an answer cannot change what it is
-        compared with.
+        The student's side alters its own as the judge's functions did. The judge does
+        so only if it is `faithful`: an answer must not change what it is compared with.
         """
-        before = [x.copy() for x in args if type(x) is np.ndarray]
-        value = thing(*args, **settings)
-        if not self.open:
-            after = [k for k, x in enumerate(args) if type(x) is np.ndarray]
-            pairs = zip(after, before, strict=True)
-            other = [k for k, x in pairs if not np.array_equal(args[k], x)]
-            self.altered = [(k, args[k]) for k in other]
-        return value
+        with self.watching([args, settings]):
+            return thing(*args, **settings)
+
+    @contextlib.contextmanager
+    def watching(self, things):
+        """Note what is altered meanwhile of what `things` hold; see `leaves`."""
+        given = leaves(things)
+        before = [self.state(x) for x in given]
+        yield
+        pairs = enumerate(zip(before, map(self.state, given), strict=True))
+        self.altered = [(k, new) for k, (old, new) in pairs if not same(old, new)]
+
+    def state(self, thing):
+        """A copy of what can be altered in an array, tensor or network."""
+        return thing.copy() if isa(thing, np.ndarray) else self.networks.state(thing)
 
     def share_random(self, header) -> None:
         if self.torch:

@@ -9,6 +9,10 @@ test. Where a test asks for a name that the given cells have not bound, the stud
 kernel is asked, through a `Link`: see border.py. Nothing of the student's is imported
 or executed here; points come from here alone.
 
+Arguments cross as copies, so that an answer cannot change what it is compared with. If
+it has changed any, a test that has passed is run again, in which the judge's arguments
+change with them: it may forbid that.
+
 A test that fails in its place is run once more when all cells have run, and no more
 often: who asks for it is the student's side, which is not trusted.
 """
@@ -160,14 +164,17 @@ class Assignment:
         """Run a test with the student's names behind `sock`: what is wrong, or ""."""
         sources = {c["id"]: c["source"] for c in self.cells} | (numbers or {})
         before, late = self.before[name]
-        self.names.clear()
-        self.names.update(before)
-        self.names.link = Link(sock, torch=torch)
-        try:
-            for source in [sources[k] for k in (*late, name)]:
-                exec(compile(source, name, "exec"), self.names)
-        except BaseException as error:  # whatever it is, the test has not passed
-            return sentence(error) or "the test fails"
+        link = self.names.link = Link(sock, torch=torch)
+        for link.faithful in (False, True):
+            self.names.clear()
+            self.names.update(before)
+            try:
+                for source in [sources[k] for k in (*late, name)]:
+                    exec(compile(source, name, "exec"), self.names)
+            except BaseException as error:  # whatever it is, the test has not passed
+                return sentence(error) or "the test fails"
+            if not link.altered_there:
+                break
         return ""
 
 

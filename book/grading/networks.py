@@ -369,6 +369,7 @@ def forward(x: RemoteModule, args, settings):
     header["values"] = writer.items(args, 0)
     header["settings"] = [[n, writer.value(v)] for n, v in settings.items()]
     value, header, reader = link.exchange(header, writer, remote._name)
+    link.follow(header, reader, [args, settings])
     for name, code in header.get("changed", []):
         new, old = reader.value(code), state[exact(name, str)]
         if new.shape != old.shape or isinstance(old, nn.Parameter):
@@ -477,7 +478,8 @@ def do(link, what, header, reader, writer) -> dict:
                     parts[name].training = training is True
             args = reader.items(header["values"], 0)
             settings = dict(reader.pairs(header["settings"], 0))
-            value = torch.func.functional_call(x, state, tuple(args), settings)
+            with link.watching([args, settings]):
+                value = torch.func.functional_call(x, state, tuple(args), settings)
             reply = answer(link, value, reader, writer)
             changed = [n for n in buffers if not torch.equal(state[n], before[n])]
             live, writer.live = writer.live, None
@@ -496,6 +498,61 @@ def do(link, what, header, reader, writer) -> dict:
         allow_unused=True,
     )
     return {"value": writer.value(list(found))}
+
+
+# --- what a function alters of what it is given
+
+
+def alterable(x) -> bool:
+    """Whether x is a tensor or a network."""
+    return isa(x, torch.Tensor | nn.Module)
+
+
+def state(x) -> list:
+    """What can be altered in a tensor or network, as plain data; [] if it is there."""
+    if isa(x, RemoteModule):
+        return []
+    if not isa(x, nn.Module):
+        return [numbers(x)]
+    parts = list(x.modules())
+    return [
+        [numbers(p) for p in (*x.parameters(), *x.buffers())],
+        [part.training for part in parts],
+        [len(part._forward_hooks) + len(part._forward_pre_hooks) for part in parts],
+    ]
+
+
+def numbers(x) -> np.ndarray:
+    """The bytes of a tensor; none of one that is sparse or has no numbers (meta)."""
+    if x.layout is not torch.strided or x.device.type == "meta" or not x.numel():
+        return np.zeros(0, np.uint8)
+    plain = x.detach().to("cpu").resolve_conj().resolve_neg().contiguous()
+    return plain.reshape(-1).view(torch.uint8).numpy().copy()
+
+
+def alter(x, found) -> None:
+    """Bring a tensor or network into the state of its like on the other side."""
+    if isa(x, RemoteModule):
+        return
+    if not isa(x, nn.Module):
+        (new,) = exact(found, list)
+        refill(x, new)
+        return
+    new, training, hooks = (exact(part, list) for part in exact(found, list))
+    for one, data in zip((*x.parameters(), *x.buffers()), new, strict=True):
+        refill(one, data)
+    for part, mode, count in zip(x.modules(), training, hooks, strict=True):
+        part.training = exact(mode, bool)
+        if exact(count, int) > len(part._forward_hooks) + len(part._forward_pre_hooks):
+            part.register_forward_hook(lambda *_: None)
+
+
+def refill(x, data) -> None:
+    if type(data) is not np.ndarray or data.dtype != np.uint8:
+        raise Bad("a tensor that was altered")
+    if data.size:
+        with torch.no_grad():
+            x.copy_(torch.from_numpy(data).view(x.dtype).reshape(x.shape))
 
 
 # --- one chance on both sides

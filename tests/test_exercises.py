@@ -393,7 +393,17 @@ def run_variants(
     (folder / "content").mkdir()
     cells = code(notebook)
     variants = variants | {f"{cell}: {what}": {cell: s} for cell, what, s in answers}
-    job = {"cells": cells, "variants": variants, "last": last_cells(cells, answers)}
+    last = last_cells(cells, answers) | {
+        name: max(
+            k
+            for k, c in enumerate(cells)
+            if exercises.exercise_of(c["id"]) == exercises.exercise_of(cell)
+        )
+        for name in variants
+        for cell in variants[name]
+        if cell.endswith("-numbers")
+    }
+    job = {"cells": cells, "variants": variants, "last": last}
     job |= {"wrong": first_of_each(answers), "parts": parts(cells) if answers else {}}
     job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}
     job |= {"seconds": seconds, "judged": ["empty copy"]}
@@ -403,6 +413,19 @@ def run_variants(
     print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
     assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+
+
+def other_numbers(notebook) -> dict[str, dict]:
+    """Each number that students may get in place of the one that stands there."""
+    found = {}
+    for cell in (c for c in notebook.cells if kind(c) == "numbers"):
+        table = exercises.read_numbers(cell.source)
+        for name, values in table.items():
+            for value in values[1:]:
+                chosen = {n: v[0] for n, v in table.items()} | {name: value}
+                lines = [f"{n} = {v!r}" for n, v in chosen.items()]
+                found[f"{cell.id}: {name} = {value!r}"] = {cell.id: "\n".join(lines)}
+    return found
 
 
 @pytest.mark.slow
@@ -503,9 +526,13 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
     for cell in notebook.cells:
         if kind(cell) == "solution":
             variants["empty copy"][cell.id] = exercises.student_source(cell)
-    results = run_variants(notebook, variants, tmp_path, answers)
+    numbers = other_numbers(notebook)
+    results = run_variants(notebook, variants | numbers, tmp_path, answers)
 
     complaints = []
+    for name in numbers:
+        for cell, why in results.pop(name)["errors"].items():
+            complaints.append(f"with {name} the solution fails in {cell}: {why}")
     solved = results.pop("")
     for cell, error in solved["errors"].items():
         complaints.append(f"the solved master fails in {cell}: {error}")

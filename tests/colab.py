@@ -74,6 +74,7 @@ assert not log.exists(), f"the notebook asked pip for {{log.read_text()}}"
 def git(folder, *words, **variables) -> str:
     """What a git command prints; no setting of the user's or of a hook's touches it."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    clean |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
     done = subprocess.run(
         ["git", *who, "-c", "commit.gpgsign=false", *words],

@@ -3,8 +3,8 @@
     python tests/exercise_runner.py
 
 It imports once what every notebook imports, except the course. Then each line on
-standard input, "job.json results.json", is done in a fork of it and answered with a
-line. It runs on the machine of colab.py, each notebook in an empty folder of its own,
+standard input, ["job.json", "results.json"], is done in a fork of it and answered with
+a line. It runs on the machine of colab.py, each notebook in an empty folder of its own,
 where the set-up cell fetches the course.
 
 A job is {"cells": [{"id", "source", "test"}], "variants": {name: {id: source}},
@@ -321,5 +321,5 @@ if __name__ == "__main__":
     for name in IMPORTED.split():
         importlib.import_module(name)
     for line in sys.stdin:
-        os.waitpid(fork(functools.partial(do_job, *line.split())), 0)
+        os.waitpid(fork(functools.partial(do_job, *json.loads(line))), 0)
         print("done", flush=True)

@@ -298,7 +298,7 @@ def test_dropout_works_in_training_alone():
         layer.register_forward_hook(lambda m, a, y, name=name: seen.update({name: y}))
     assert not torch.equal(model(x), model(x))
     for output in seen.values():
-        assert (output == 0).float().mean() > 0.5  # ReLU's zeros and dropout's
+        assert (output == 0).float().mean() > 0.6  # ReLU's half, and half of the rest
     model.eval()
     assert torch.equal(model(x), model(x))
 

@@ -410,7 +410,8 @@ def run_variants(
     # A worker of xdist has a core to itself; this process and one child share it.
     job["jobs"] = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    print(folder / "job.json", folder / "results.json", file=runner().stdin, flush=True)
+    files = json.dumps([str(folder / "job.json"), str(folder / "results.json")])
+    print(files, file=runner().stdin, flush=True)
     assert runner().stdout.readline() == "done\n", "the runner died: see stderr"
     return json.loads((folder / "results.json").read_text(encoding="utf-8"))
 

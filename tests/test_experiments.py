@@ -366,7 +366,7 @@ def test_every_variant_can_be_built_and_described(name):
     for recipe in experiment.variants.values():
         try:
             settings = json.dumps(recipe.settings())
-        except RecordError as error:  # it begins where another record ends
+        except RecordError:  # it begins where another record ends
             assert not (records.FOLDER / f"{name}.json").exists()
-            pytest.skip(str(error))
+            continue
         assert " at 0x" not in settings, "an address is no description"

@@ -88,7 +88,7 @@ def test_no_weights_without_a_record():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_commit_of_a_record_holds_the_code_that_ran(name):
     for run in records.load_record(name)["runs"]:
-        assert "with changes" not in run["commit"], "commit first, then run"
+        assert re.fullmatch("[0-9a-f]{40}", run["commit"]), "commit first, then run"
 
 
 # --- what is wrong with a record is said

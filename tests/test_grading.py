@@ -17,7 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_exercises import SLUGS, full_marks, read, run_variants, scores, wrong_answers
 
-from book.grading import cells, marks, platforms, receive, sandbox
+from book.grading import cells, marks, platforms, receive, report, sandbox
 from book.tools import exercises, grade
 from book.tools.exercises import ROOT, TEXT_STUB, GradingError, exercise_of, kind
 
@@ -940,6 +940,28 @@ def test_marks_are_read_in_the_encodings_of_spreadsheets(encoding, name, tmp_pat
     assert mark.row["comment"] in ("Très bien", "好")
     assert bool(odd) == (encoding != "utf-8")
     assert marks.read_marks(tmp_path / "none.csv") == ([], [])
+
+
+def test_marks_of_two_without_a_name_are_both_kept(tmp_path):
+    path = tmp_path / "written.csv"
+    whose = {"student": "(no name)", "assignment": "00-small", "cell": "ex4-written"}
+    rows = [
+        dict.fromkeys(marks.MARKS, "") | whose | {"version": v} for v in ("v1", "v2")
+    ]
+    sheet = report.Sheet(path, [])
+    sheet.write(copy.deepcopy(rows))
+    table = [
+        [(row | {"points": n})[k] for k in marks.MARKS] for n, row in enumerate(rows)
+    ]
+    marks.write_table(path, [marks.MARKS, *table])
+    sheet.write(copy.deepcopy(rows))
+    again, _ = marks.read_marks(path)
+    assert [mark.points for mark in again] == [0, 1]
+    path.write_text("student,points\n(no name),3\n", encoding="utf-8")
+    sheet.write(copy.deepcopy(rows))
+    (aside,) = tmp_path.glob("written-*.csv")
+    assert aside.name in sheet.said[-1]
+    assert [mark.points for mark in marks.read_marks(path)[0]] == [0, 1]
 
 
 def test_points_that_are_none_stop_nothing():

@@ -133,11 +133,17 @@ def body(writer: Writer, x):
     """Shape and buffer of a tensor; no buffer where it has no numbers (meta)."""
     if x.device.type == "meta":
         return list(x.shape), None
+    return list(x.shape), writer.buffer(numbers(x).tobytes())
+
+
+def numbers(x) -> np.ndarray:
+    """The bytes of a tensor."""
     plain = x.detach().to("cpu")
     plain = plain.to_dense() if plain.layout != torch.strided else plain
     plain = plain.resolve_conj().resolve_neg().contiguous()
-    raw = plain.reshape(-1).view(torch.uint8) if plain.numel() else plain.new_empty(0)
-    return list(x.shape), writer.buffer(raw.numpy().tobytes())
+    if not plain.numel():
+        return np.zeros(0, np.uint8)
+    return plain.reshape(-1).view(torch.uint8).numpy()
 
 
 def module(writer: Writer, x, depth: int):
@@ -513,21 +519,20 @@ def state(x) -> list:
     if isa(x, RemoteModule):
         return []
     if not isa(x, nn.Module):
-        return [numbers(x)]
+        return [copied(x)]
     parts = list(x.modules())
     return [
-        [numbers(p) for p in (*x.parameters(), *x.buffers())],
+        [copied(p) for p in (*x.parameters(), *x.buffers())],
         [part.training for part in parts],
         [len(part._forward_hooks) + len(part._forward_pre_hooks) for part in parts],
     ]
 
 
-def numbers(x) -> np.ndarray:
+def copied(x) -> np.ndarray:
     """The bytes of a tensor; none of one that is sparse or has no numbers (meta)."""
-    if x.layout is not torch.strided or x.device.type == "meta" or not x.numel():
+    if x.layout is not torch.strided or x.device.type == "meta":
         return np.zeros(0, np.uint8)
-    plain = x.detach().to("cpu").resolve_conj().resolve_neg().contiguous()
-    return plain.reshape(-1).view(torch.uint8).numpy().copy()
+    return numbers(x).copy()
 
 
 def alter(x, found) -> None:

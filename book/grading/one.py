@@ -164,15 +164,20 @@ def interpreter(path: str) -> tuple[dict[str, Path], dict[str, str]]:
         places += base.glob("lib*/libpython*")
     hop = Path(path)
     while hop.is_symlink():
-        hop = hop.parent / os.readlink(hop)
+        hop = Path(os.path.normpath(hop.parent / os.readlink(hop)))
         links[hop] = real
         for library in hop.parents[1].glob("lib/python3*"):
             if library.resolve().is_relative_to(base):
                 links[library] = library.resolve()
-    outside = [p for p in places if not p.is_relative_to("/usr")]
-    for known in (Path("/usr"), *places):
-        links = {k: v for k, v in links.items() if not k.is_relative_to(known)}
-    return {str(p): p for p in outside}, {str(k): str(v) for k, v in links.items()}
+    there = [Path("/usr"), *places]
+    return (
+        {str(p): p for p in places if not p.is_relative_to("/usr")},
+        {
+            str(link): str(target)
+            for link, target in links.items()
+            if not any(map(link.is_relative_to, there))
+        },
+    )
 
 
 # --- one submission

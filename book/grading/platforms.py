@@ -449,7 +449,7 @@ def blackboard(path: Path, slug: str, most: float, rows: list, roster) -> Path:
         table = [["Username", f"{slug} [Total Pts: {number(most)} Score]"]]
         for sender, person, worth in rows:
             known = person.other if person else []
-            (name,) = [*known, *sender.ids, ""][:1]
+            name = [*known, *sender.ids, ""][0]
             if worth is not None and name:
                 table.append([name, number(worth)])
         write_table(path, table, plain=True)

@@ -52,7 +52,7 @@ class Sheet:
     def key(row: dict) -> tuple:
         name = row["student"]
         own = platforms.zeroless(name) or platforms.key_of(name)
-        return own, row["assignment"], row["cell"]
+        return own, row["assignment"], row["cell"], row["version"]
 
     def look(self) -> None:
         """Take in what has changed since the file was last read or written here."""
@@ -65,8 +65,10 @@ class Sheet:
             self.path.replace(aside)
             self.said.append(f"{error} It now is {aside.name}.")
             return
-        found = [m for m in found if m.row["points"] or m.row["comment"]]
-        self.edits |= {self.key(mark.row): mark.row for mark in found}
+        old = [(self.key(mark.row), mark.shown()) for mark in self.marks]
+        for mark in found:
+            if mark.shown() and (self.key(mark.row), mark.shown()) not in old:
+                self.edits[self.key(mark.row)] = mark.row
 
     def write(self, rows: list[dict]) -> None:
         """Write all rows, and those that somebody has added meanwhile."""
@@ -74,7 +76,7 @@ class Sheet:
         edits = dict(self.edits)
         for row in rows:
             edit = edits.pop(self.key(row), None)
-            if edit and edit["version"] in ("", row["version"]):
+            if edit:
                 own = {name: edit[name] for name in edit if name not in marks.MARKS}
                 row |= {"points": edit["points"], "comment": edit["comment"], **own}
         rows += edits.values()

@@ -95,10 +95,10 @@ def repository() -> str:
     place = Path(folder.name) / "course.git"
     for command in (
         ["init", "--quiet"],
-        ["add", "--all"],
+        ["-c", "core.compression=0", "add", "--all"],
         ["commit", "--quiet", "--message=All"],
         # Many clone it: a pack is ready to be sent.
-        ["-c", "pack.compression=0", "repack", "-adFq"],
+        ["-c", "pack.compression=0", "-c", "pack.window=0", "repack", "-adFq"],
     ):
         git(ROOT, *command, GIT_DIR=str(place), GIT_WORK_TREE=str(ROOT))
     return place.as_uri()

@@ -1,6 +1,10 @@
-"""Fixtures that more than one file uses: a few digits, a browser, the website."""
+"""Fixtures that more than one file uses: a few digits, a browser, the website.
+
+What is imported here is imported before there are workers: nothing large.
+"""
 
 import functools
+import gc
 import http.server
 import json
 import subprocess
@@ -9,11 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
-import torch
 
 from book.tools import browser as browsers
-from utils.data import mnist5k
-from utils.training import seed_everything
 
 ROOT = Path(__file__).resolve().parents[1]
 # What takes longest begins first, so that no worker is left alone with it at the end.
@@ -62,15 +63,27 @@ def pytest_collection_modifyitems(items):
     items.sort(key=rank)
 
 
+def pytest_collection_finish():
+    """Thousands of items that stay: no collection of garbage need look at them."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def seeded():
     """All generators begin at 0."""
+    from utils.training import seed_everything
+
     seed_everything(0)
 
 
 @pytest.fixture(scope="module")
 def digits():
     """Thirty-two digits to learn by heart: images (32, 1, 28, 28) and labels (32,)."""
+    import torch
+
+    from utils.data import mnist5k
+
     train, _ = mnist5k()
     return torch.tensor(train.x[:32]), torch.tensor(train.y[:32])
 

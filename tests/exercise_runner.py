@@ -280,6 +280,8 @@ def run(job: dict, scratch: Path) -> dict:
     """The results: "" is the notebook as it stands, "after wrong" its exercises."""
     cells, variants, parts = job["cells"], dict(job["variants"]), job["parts"]
     walk, running, results = Walk(job), {}, {}
+    for cell in cells:
+        names(cell["source"])  # once, and not in every fork
     todo = {}
     for k, (name, answers) in enumerate(variants.items()):
         index = min(k for k, cell in enumerate(cells) if cell["id"] in answers)

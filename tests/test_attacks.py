@@ -604,8 +604,11 @@ def test_answers_that_come_late_count(grade):
 @pytest.mark.slow
 def test_what_is_done_is_not_done_again(grade, monkeypatch):
     grade("honest")
+    graded = workshop() / "honest/run.json"
+    before = graded.read_bytes()
     monkeypatch.setattr(one, "run", None)
-    one.grade_one(workshop() / "honest", {})
+    one.grade_one(graded.parent, {})
+    assert graded.read_bytes() == before
 
 
 @pytest.mark.slow

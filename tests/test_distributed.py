@@ -33,7 +33,7 @@ LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo"}
 # Children are forked from a process that has read torch, with what an optimizer takes
 # of it, but has no threads yet: they start in no time.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["torch._dynamo", "utils.experiments"])
+processes.set_forkserver_preload(["pytest", "torch._dynamo", "utils.experiments"])
 
 
 def in_processes(count, folder, work, *arguments, device=CPU):

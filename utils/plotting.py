@@ -13,6 +13,7 @@ import re
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 INK = "#1f2328"  # text, axes: the page's text colour
 PAPER = "#ffffff"  # background: the page's background
@@ -28,6 +29,9 @@ COLORS = {
     "grey": "#85868a",
 }
 PALETTE = list(COLORS.values())
+SIGNED = LinearSegmentedColormap.from_list(  # below zero, zero, above zero
+    "signed", (COLORS["orange"], PAPER, COLORS["blue"])
+)
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 

@@ -195,7 +195,11 @@ FACTS = [
         lambda: 10 * 10,
     ),
     computed(
-        "a hundred different sets take ${}^{:.0f}$",
+        "A colour image of {} by {} pixels costs one hidden unit {:,} weights",
+        lambda: (100, 100, 100 * 100 * 3),
+    ),
+    computed(
+        "a hundred kernels take ${}^{:.0f}$",
         lambda: ((10, math.log10(100 * 10 * 10))),
     ),
 ]

@@ -40,7 +40,7 @@ FACTS = [
         ),
     ),
     computed(
-        "nearly ten million against {}",
+        "Nearly ten million against {}!",
         lambda: counting.count_parameters(counting.nn.Conv2d(3, 4, 5)),
     ),
     computed(

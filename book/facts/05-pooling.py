@@ -5,7 +5,7 @@ from inspect import signature
 import numpy as np
 
 from book.facts import cited, computed
-from utils import data, numpy_cnn, pooling
+from utils import convolution1d, data, numpy_cnn, pooling
 
 FACTS = [
     cited(
@@ -63,6 +63,10 @@ FACTS = [
     computed(
         "as often as you halve: {} can five times, {} twice",
         lambda: (2**5, 2 * 2 * 7),
+    ),
+    computed(
+        "the last pooling the size {}, that of its map",
+        lambda: convolution1d.output_size(28, 2, stride=2),
     ),
     computed(
         "C5 sees {} pixels, the whole",

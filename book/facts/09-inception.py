@@ -365,7 +365,7 @@ FACTS = [
         lambda: small_googlenet.SmallGoogLeNet().output.out_features,
     ),
     computed(
-        "A reduction keeps {} to {} mixtures of {} to {} maps.",
+        "In 3b, 4a and 4b a reduction keeps {} to {} mixtures of {} to {} maps.",
         lambda: (
             (
                 min(m[2][0] for m in list(small_googlenet.SMALL_MODULES.values())[1:4]),

@@ -412,6 +412,22 @@ FACTS = [
         lambda: tuple(dissection.count_depth(resnet.CifarResNet(d)) for d in (20, 56)),
     ),
     computed(
+        "three such stages of $n$ units, with {}, {} and {} maps",
+        lambda: (
+            lambda net: tuple(
+                stage[-1].conv2.out_channels
+                for stage in (net.layer1, net.layer2, net.layer3)
+            )
+        )(resnet.CifarResNet(20)),
+    ),
+    computed(
+        "with the stride there ResNet-50 takes {:.2f}, too",
+        lambda: (
+            counting.count_macs(zoo.build("resnet50", stride_at="3x3"), (3, 224, 224))
+            / 1e9
+        ),
+    ),
+    computed(
         "--quick`, {} epochs by the recipe of section 10.7, in batches of {}",
         lambda: (lambda recipe: (recipe.epochs, recipe.batch_size))(
             experiments.EXPERIMENTS["resnet-cifar10-quick"].variants["plain-56"]
@@ -422,7 +438,8 @@ FACTS = [
         lambda: experiments.EXPERIMENTS["resnet-cifar10"].variants["plain-56"].epochs,
     ),
     cited(
-        "test errors of 8.75 % for 20 layers with shortcuts and 6.97 % for 56",
+        "test errors of 8.75 % for 20 layers with shortcuts, 6.97 % for 56 and 6.43 % "
+        "for 110",
         "he2016",
     ),
     computed(

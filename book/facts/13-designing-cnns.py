@@ -8,7 +8,7 @@ from book.facts import cited, computed
 from utils import data, fast_cifar, records
 from utils.alexnet import SmallAlexNet
 from utils.counting import count_macs, count_parameters, layer_table
-from utils.design import budget, parse, total, training_flops
+from utils.design import budget, parse, total, training_flops, widest
 from utils.experiments.fast_cifar import FAST, NARROW
 from utils.experiments.lenet import DEEPER, LONG, VIEWED
 from utils.lenet import LeNet5
@@ -44,6 +44,15 @@ def median(name, variant):
 
 def first_and_last():
     return median("lenet5", "original"), median(*LAST)
+
+
+def three_pools():
+    """Weights of the last convolution that meet padding only, and all parameters."""
+    design = widest("C8-P-C8-P-C16-P-C16-F32", 10_000, (1, 14, 14))
+    costs = budget(design, (1, 14, 14))
+    last = [cost for cost in costs if cost.name.startswith("C")][-1]
+    assert last.size == 1
+    return 8 * last.channels**2, total(costs, "parameters")
 
 
 BEFORE = "lenet5-best-augmented", "distorted"
@@ -177,6 +186,10 @@ def worth_of_views():
 
 
 FACTS = [
+    computed(
+        "meet nothing but padding, {:,} of the {:,} parameters",
+        three_pools,
+    ),
     computed("at most {:,} parameters was found", lambda: 60_000),
     computed("[chapters 8](08-alexnet.ipynb) to [{}](", lambda: 10),
     computed("convolution, {} maps, $3", lambda: parse("C16")[0].width),

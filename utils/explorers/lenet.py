@@ -144,7 +144,7 @@ class LeNetExplorer(Explorer):
             most = np.abs(values).max()
             axes = part.subplots(2, len(values) // 2)
             for ax, image in zip(axes.flat, values, strict=True):
-                ax.imshow(image, cmap=_signed(), vmin=-most, vmax=most)
+                ax.imshow(image, cmap=plotting.SIGNED, vmin=-most, vmax=most)
                 _bare(ax)
             part.suptitle(f"{name.upper()}: {len(values)} maps", fontsize=11)
         return fig
@@ -154,12 +154,6 @@ def _bare(ax):
     """A frame without ticks."""
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color=plotting.LINE)
-
-
-def _signed():
-    """Blue above zero, orange below, and the paper in between."""
-    ends = plotting.COLORS["orange"], plotting.PAPER, plotting.COLORS["blue"]
-    return plotting.mpl.colors.LinearSegmentedColormap.from_list("signed", ends)
 
 
 def main(arguments=None) -> int:

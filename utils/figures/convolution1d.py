@@ -99,7 +99,7 @@ def matrices(named):
     """The weight matrices (outputs, inputs) of some layers, by name, side by side."""
     fig, axes = plt.subplots(1, len(named), figsize=(6.4, 2.9))
     for ax, (name, matrix) in zip(axes, named.items(), strict=True):
-        ax.imshow(matrix, cmap="PuOr", vmin=-2.5, vmax=2.5)
+        ax.imshow(matrix, cmap=plotting.SIGNED, vmin=-2.5, vmax=2.5)
         weights = len(np.unique(matrix[matrix != 0]))
         ax.set(
             title=f"{name}: {weights} weights",

@@ -21,7 +21,7 @@ def who_sees_what(full, shared, local, outputs):
     for k, (row, (u, v)) in enumerate(zip(axes, outputs, strict=True)):
         at = slice(H - 1 - u, 2 * H - 1 - u), slice(W - 1 - v, 2 * W - 1 - v)
         for ax, seen in zip(row, (full[k], shared[at], local[at]), strict=True):
-            ax.imshow(seen, cmap="PuOr", vmin=-2, vmax=2)
+            ax.imshow(seen, cmap=plotting.SIGNED, vmin=-2, vmax=2)
             place = plt.Rectangle((v - 0.5, u - 0.5), 1, 1, fill=False, lw=2)
             place.set_edgecolor(plotting.COLORS["green"])
             ax.add_patch(place)
@@ -106,7 +106,9 @@ def red_minus_green(photo, answer):
     axes[0].imshow(np.moveaxis(photo, 0, -1), interpolation="none")
     for ax, channel in zip(axes[1:4], photo, strict=True):
         ax.imshow(channel, cmap="gray", vmin=0, vmax=1, interpolation="none")
-    axes[4].imshow(answer, cmap="PuOr_r", vmin=-0.4, vmax=0.4, interpolation="none")
+    axes[4].imshow(
+        answer, cmap=plotting.SIGNED, vmin=-0.4, vmax=0.4, interpolation="none"
+    )
     names = "photograph", "red", "green", "blue", "red − green"
     for ax, name in zip(axes, names, strict=True):
         ax.set_title(name, loc="center", fontsize=9)
@@ -142,7 +144,7 @@ def shifts(rows, limit=4):
     for ax, title in zip(axes[0], titles, strict=True):
         ax.set_title(title)
     for ax, image in zip(axes.flat, [x for row in rows for x in row], strict=True):
-        ax.imshow(image, cmap="PuOr", vmin=-limit, vmax=limit)
+        ax.imshow(image, cmap=plotting.SIGNED, vmin=-limit, vmax=limit)
         ax.set_axis_off()
     return fig
 

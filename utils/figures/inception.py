@@ -163,7 +163,7 @@ def ranks(kernels, best, kept):
     for column, (name, kernel) in zip(axes.T, kernels.items(), strict=True):
         limit = np.abs(kernel).max()
         for ax, picture in zip(column, (kernel, best[name]), strict=True):
-            ax.imshow(picture, vmin=-limit, vmax=limit, cmap="RdBu_r")
+            ax.imshow(picture, vmin=-limit, vmax=limit, cmap=plotting.SIGNED)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set_visible(False)
         column[0].set_title(name, loc="center")

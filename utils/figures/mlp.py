@@ -322,7 +322,8 @@ def hidden_weights(weights):
     """The weights (n, 784) of hidden units as images, each on a scale of its own."""
     images = weights.reshape(-1, 28, 28)
     largest = np.abs(images).max(axis=(1, 2), keepdims=True)
-    return plotting.image_grid(images / largest, columns=7, cmap="PuOr")
+    signed = {"cmap": plotting.SIGNED, "limits": (-1, 1)}
+    return plotting.image_grid(images / largest, columns=7, **signed)
 
 
 def connections(counts):

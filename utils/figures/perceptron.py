@@ -157,7 +157,7 @@ def weight_image(weight):
     image = np.reshape(weight, (28, 28))
     top = abs(image).max()
     fig, ax = plt.subplots(figsize=(4.2, 3.4))
-    shown = ax.imshow(image, cmap="PuOr_r", vmin=-top, vmax=top)
+    shown = ax.imshow(image, cmap=plotting.SIGNED, vmin=-top, vmax=top)
     fig.colorbar(shown, label="weight")
     ax.set_axis_off()
     return fig

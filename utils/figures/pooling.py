@@ -146,7 +146,7 @@ def forward_and_back(names, forward, backward):
     fig, axes = plt.subplots(2, len(names), figsize=(6.4, 2.3))
     for ax, values in zip(axes.flat, [*forward, *backward], strict=True):
         limit = np.abs(values).max() or 1
-        ax.imshow(values, cmap="PuOr_r", vmin=-limit, vmax=limit)
+        ax.imshow(values, cmap=plotting.SIGNED, vmin=-limit, vmax=limit)
         ax.set(xticks=[], yticks=[])
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(name, loc="center", fontsize=9)
@@ -160,7 +160,7 @@ def kernels_and_maps(kernels, maps):
     fig, axes = plt.subplots(2, len(kernels), figsize=(6.4, 1.8))
     limit = np.abs(kernels).max()
     for k, (kernel, values) in enumerate(zip(kernels, maps, strict=True)):
-        axes[0, k].imshow(kernel, cmap="PuOr_r", vmin=-limit, vmax=limit)
+        axes[0, k].imshow(kernel, cmap=plotting.SIGNED, vmin=-limit, vmax=limit)
         axes[1, k].imshow(values, vmin=0, vmax=maps.max())
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])

@@ -86,7 +86,7 @@ def neighbours(images, rows, labels):
 
 
 def class_maps(images, classes: dict, names):
-    """Photographs, and below each what its places say for classes, orange for yes.
+    """Photographs, and below each what its places say for classes, blue for yes.
 
     Args:
         images: (N, 3, H, W), from 0 to 1.
@@ -99,7 +99,7 @@ def class_maps(images, classes: dict, names):
     most = max(float(abs(maps).max()) for _, maps in classes.values())
     for row, (what, (numbers, maps)) in zip(axes[1:], classes.items(), strict=True):
         for ax, k, one in zip(row, numbers, maps, strict=True):
-            ax.imshow(one, cmap="PuOr_r", vmin=-most, vmax=most)
+            ax.imshow(one, cmap=plotting.SIGNED, vmin=-most, vmax=most)
             ax.set_title(f"{what}: {names[k]}", fontsize=8, loc="center")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])

@@ -1,5 +1,7 @@
 """Where the numbers of chapter 10 come from."""
 
+import functools
+
 import numpy as np
 import torch
 from torch import nn
@@ -19,6 +21,12 @@ from utils.experiments.runner import PROBED
 from utils.training import seed_everything
 
 
+@functools.cache
+def network(name, **options):
+    """Of the zoo, to be counted: each is built once."""
+    return zoo.build(name, **options)
+
+
 def way_back(seeds, change=lambda net: net):
     """The gradient's length at the units of untrained plain nets of 44 layers.
 
@@ -36,6 +44,7 @@ def way_back(seeds, change=lambda net: net):
     return np.array(lengths)
 
 
+@functools.cache
 def growth_in_the_first_stage() -> float:
     """Of the gradient, for each layer: over six units, or twelve layers."""
     lengths = way_back(3)
@@ -104,7 +113,7 @@ FACTS = [
         "how to count ResNet-50's {} layers and {:,} parameters",
         lambda: (
             lambda net: (dissection.count_depth(net), counting.count_parameters(net))
-        )(zoo.build("resnet50")),
+        )(network("resnet50")),
     ),
     computed(
         "From {} to {} layers",
@@ -138,7 +147,7 @@ FACTS = [
         lambda: tuple(
             stage[0].conv1.out_channels
             for stage in (lambda n: (n.layer1, n.layer2, n.layer3, n.layer4))(
-                zoo.build("resnet18")
+                network("resnet18")
             )
         ),
     ),
@@ -154,7 +163,7 @@ FACTS = [
         "That costs {:.0f} % more work",
         lambda: (lambda a, b: 100 * (b / a - 1))(
             *[
-                counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224))
+                counting.count_macs(network("resnet50", stride_at=s), (3, 224, 224))
                 for s in ("1x1", "3x3")
             ]
         ),
@@ -281,21 +290,21 @@ FACTS = [
     computed(
         "We count {:.3f}. Many programs print {:.2f}, and",
         lambda: tuple(
-            counting.count_macs(zoo.build("resnet50", stride_at=s), (3, 224, 224)) / 1e9
+            counting.count_macs(network("resnet50", stride_at=s), (3, 224, 224)) / 1e9
             for s in ("1x1", "3x3")
         ),
     ),
     computed(
         "does ResNet-50 have {:,}?",
-        lambda: counting.count_parameters(zoo.build("resnet50")),
+        lambda: counting.count_parameters(network("resnet50")),
     ),
     computed(
         "with option B, {:,} classes",
-        lambda: zoo.build("resnet18").fc.out_features,
+        lambda: network("resnet18").fc.out_features,
     ),
     computed(
         "Options A and C at {} layers",
-        lambda: dissection.count_depth(zoo.build("resnet34")),
+        lambda: dissection.count_depth(network("resnet34")),
     ),
     computed(
         "VGG's fully connected layers hold {:.0f} million of its {:.0f} million.",
@@ -311,7 +320,7 @@ FACTS = [
         "option A",
         lambda: (lambda a, b: a if a == b else None)(
             counting.count_parameters(zoo.plain34()),
-            counting.count_parameters(zoo.build("resnet34", shortcut="A")),
+            counting.count_parameters(network("resnet34", shortcut="A")),
         ),
     ),
     computed(
@@ -423,7 +432,7 @@ FACTS = [
     computed(
         "with the stride there ResNet-50 takes {:.2f}, too",
         lambda: (
-            counting.count_macs(zoo.build("resnet50", stride_at="3x3"), (3, 224, 224))
+            counting.count_macs(network("resnet50", stride_at="3x3"), (3, 224, 224))
             / 1e9
         ),
     ),
@@ -498,8 +507,8 @@ FACTS = [
         r"parameters, {:.2f} billion MACs",
         lambda: (
             sum(zoo.ARCHITECTURES["resnet50"][2]),
-            counting.count_parameters(zoo.build("resnet50")),
-            counting.count_macs(zoo.build("resnet50"), (3, 224, 224)) / 1e9,
+            counting.count_parameters(network("resnet50")),
+            counting.count_macs(network("resnet50"), (3, 224, 224)) / 1e9,
         ),
     ),
 ]

@@ -169,7 +169,30 @@ def test_a_finger_drags_a_bar_and_not_the_page(page):
     name = page.locator("text", has_text="output y").bounding_box()
     swipe(page, (name["x"] - 60, name["y"] + 60), (name["x"] - 60, name["y"] - 90))
     assert page.evaluate("scrollY") > 50  # beside the bars the page is free
-    assert check(page)["x"] == now["x"]
+    after = check(page)
+    assert (after["x"], after["w"]) == (now["x"], now["w"])
+
+
+def test_a_finger_that_touches_no_bar_moves_none(page):
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(error))
+    before = check(page)
+    name = page.locator("text", has_text="output y").bounding_box()
+    swipe(page, (name["x"] - 60, name["y"] + 60), (name["x"] - 60, name["y"] - 90))
+    after = check(page)
+    assert (after["x"], after["w"]) == (before["x"], before["w"])
+    assert wrong == []
+
+
+def test_bars_have_the_keys_of_sliders(page):
+    page.evaluate("document.body.style.paddingBottom = '2000px'")
+    page.locator('[data-key="x2"]').click()
+    for key, value in (("Home", -9), ("PageUp", -6), ("End", 9), ("PageDown", 6)):
+        page.keyboard.press(key)
+        assert check(page)["x"][2] == value
+    page.keyboard.press("Space")
+    page.wait_for_timeout(100)
+    assert page.evaluate("scrollY") == 0
 
 
 def test_a_named_padding_keeps_its_name(page):
@@ -200,6 +223,7 @@ def test_a_kernel_that_does_not_fit_is_said_not_drawn(page):
     drag_slider(page, "dilation", 3)
     assert state(page)["y"] == []
     assert "reaches over 13 values" in page.locator(".ex-text").inner_text()
+    assert page.locator('[data-key][tabindex="0"]').count() == 1
 
 
 @pytest.mark.parametrize("kernel", [[], [1] * 6, [10]])

@@ -280,6 +280,15 @@ def test_nothing_but_zeros_is_said_in_words(page):
     assert said.startswith("Y[1, 0] = 0 (every product has a zero in it).")
 
 
+def test_a_zero_is_said_to_be_left_out_only_where_one_is(mount_explorer):
+    grids = {"image": [[1, 1, 0], [1, 1, 1], [1, 1, 1]], "kernel": [[1, 1], [1, 1]]}
+    page = mount_explorer(Convolution2dExplorer(**grids))
+    for place, aside in ((0, "."), (1, " (products with a zero left out).")):
+        cell(page, "output", 0, place).click()
+        said = page.locator(".ex-text").inner_text()
+        assert f"= {4 - place}{aside} Output size" in said
+
+
 def test_a_kernel_that_does_not_fit_is_said_not_drawn(page):
     page.get_by_label("dilation").fill("3")
     assert state(page)["y"] == []

@@ -94,6 +94,8 @@ def test_best_button_keys_and_reset(page):
     page.keyboard.press("ArrowLeft")
     assert check(page)["k"] == now["best"] - 1
     assert "Best for new points: strength" in said(page)
+    set_slider(page, "degree", 0)
+    assert "With no weight to hold back" in said(page)
     set_slider(page, "degree", 3)
     page.get_by_role("button", name="Reset").click()
     now = check(page)

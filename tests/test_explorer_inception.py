@@ -120,6 +120,9 @@ def test_a_module_of_ones_own(page, kind):
     assert page.locator(".ex-text").inner_text().startswith("Your module")
     page.get_by_label("start from").select_option("4a")
     assert check(page)["kind"] == kind  # a preset is of channels and size
+    assert ("and the two 3×3 " in page.locator(".ex-text").inner_text()) == (
+        kind != "5×5"
+    )
     own = kind != "5×5"  # GoogLeNet's modules have one 5×5
     assert page.locator(".ex-text").inner_text().startswith("Your module") == own
 

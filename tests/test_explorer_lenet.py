@@ -572,6 +572,17 @@ def figures(texts):
     ]
 
 
+def test_of_equal_numbers_the_first_passes(page):
+    """As in a corner, where there is paper only."""
+    choose(page, "S2", 0, 0, 0)
+    formula = page.locator(".lenet-formula")
+    assert "The first of 4 equal ones passes." in formula.inner_text()
+    assert formula.locator('[role=gridcell][tabindex="0"]').count() == 1
+    for place, words in (((0, 0), "It is the largest"), ((1, 1), "It ends here")):
+        choose(page, "C1", 0, *place)
+        assert words in formula.inner_text()
+
+
 def near(shown, wanted):
     """Two digits of what torch computes, whose weights have a few more bits."""
     np.testing.assert_allclose(shown, np.ravel(wanted), atol=0.006)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import traitlets
 from test_explorers import state
 
 from utils import mlp
@@ -210,6 +211,24 @@ def test_hover_shows_a_formula_and_leaves_the_selection(page):
     assert "tanh" in state(page)["text"]
     page.mouse.move(5, 850)
     assert "tanh" not in state(page)["text"]
+
+
+def test_a_mouse_at_rest_leaves_the_word_to_the_keyboard(page):
+    page.click(NEXT)
+    page.locator(".mlp-circle").nth(2).click()
+    assert "tanh" in state(page)["text"]
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(100)
+    assert "tanh" not in state(page)["text"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"activation": "ReLU"}, {"loss": "mse"}, {"x": [1.0]}, {"learning_rate": 10.0}],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(traitlets.TraitError):
+        MLPExplorer(**wrong)
 
 
 @pytest.mark.parametrize("width", [320, 390])

@@ -140,6 +140,12 @@ def test_what_does_not_fit_is_said(page):
     assert state(page)["y"] == []
     said = page.locator(".ex-text").inner_text()
     assert said.startswith("Nothing comes out. The kernel reaches over 3 values.")
+    assert said.endswith("⌊(2 + 2·0 − 1·(3 − 1) − 1) / 2⌋ + 1 = 0.")
+    page.get_by_role("slider", name="inputs").fill("1")
+    page.get_by_label("stride").fill("1")
+    assert page.locator(".ex-text").inner_text().endswith(" / 1⌋ + 1 = −1.")
+    page.get_by_label("stride").fill("2")
+    page.get_by_role("slider", name="inputs").fill("2")
     page.get_by_label("padding").fill("1")
     assert len(check(page)["y"]) == 1
     page.get_by_label("direction").select_option("transposed")

@@ -99,7 +99,7 @@ export function explorer(title, build) {
         root.dispatchEvent(new Event("live", { bubbles: true })); // for the page, which measures
       });
       root.replaceChildren(html("p", { class: "ex-title" }, title), stage, controls, text);
-      const say = (words) => { text.textContent = words; };
+      const say = (words) => { if (text.textContent !== words) text.textContent = words; }; // or it is read again
       leave = build({ model, root, stage, controls, text, say, reset });
       return reset;
     }
@@ -158,7 +158,7 @@ const MOST_STEPS = 57; // that a slider 130 pixels wide has room for: two pixels
 // the keyboard has arrow keys for that.
 export function slider({ label, min, max, step = 1, value, format, onchange }) {
   const words = format ?? ((v) => number(v, Number.isInteger(step) ? 0 : 2));
-  const output = html("output", {}, words(value));
+  const output = html("output", { "aria-live": "off" }, words(value)); // the slider itself says it
   const input = html("input", { type: "range", min, max, step, value, "aria-valuetext": words(value) });
   const show = () => {
     output.textContent = words(Number(input.value));
@@ -287,7 +287,9 @@ export function follow(node, canvas, { start, move }) {
     event.preventDefault();
   });
   node.addEventListener("pointermove", (event) => {
-    if (node.hasPointerCapture(event.pointerId)) move(...place(event, canvas), event);
+    // A finger is captured by what it touches first, also where its start was none.
+    const followed = event.pointerId === first && node.hasPointerCapture(first);
+    if (followed) move(...place(event, canvas), event);
   });
 }
 
@@ -311,6 +313,8 @@ export function mouseMoved({ pointerType, clientX, clientY }) {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 export function arrows(node, onmove, leap = 10) {
   node.addEventListener("keydown", (event) => {
+    // Space would scroll the page; a button is pressed by it.
+    if (event.key === " " && !node.matches("button")) event.preventDefault();
     const step = ARROWS[event.key];
     if (!step || commands(event)) return;
     event.preventDefault();

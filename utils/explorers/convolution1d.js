@@ -3,7 +3,8 @@
 
 import { bar, centred, label, line } from "./chart.js";
 import {
-  arrows, bracketed, button, choice, enable, fields, focusOn, follow, explorer, redraw, set, short, stepper, svg,
+  arrows, bracketed, button, choice, commands, enable, explorer, fields, focusOn, follow, redraw, set, short,
+  stepper, svg,
 } from "./common.js";
 import { clamp, outputSize, range, sum } from "./maths.js";
 
@@ -19,6 +20,7 @@ const ACROSS = 400;
 const ZEROS = { x: 62, w: 142, y: 226 }; // the zero line of each row of bars
 const UNIT = 4; // height of 1
 const HIGHEST_BAR = 9;
+const LEAP = 3; // of Page Up and Page Down
 const MOST_PADDING = 6; // zeros on each side
 // How many zeros on each side, for a kernel that reaches over so many values more than one.
 const MODES = { narrow: () => 0, same: (extent) => extent / 2, wide: (extent) => extent };
@@ -80,6 +82,14 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
       if (dy) edit(row, index, value + dy);
       else select(row, clamp(index + right * dx, 0, state[row].length - 1));
     }, 1);
+    node.addEventListener("keydown", (event) => { // as sliders do
+      const to = {
+        Home: -HIGHEST_BAR, End: HIGHEST_BAR, PageUp: value + LEAP, PageDown: value - LEAP,
+      }[event.key];
+      if (to === undefined || commands(event)) return;
+      event.preventDefault();
+      edit(row, index, to);
+    });
     return node;
   }
 
@@ -104,6 +114,7 @@ export default explorer("Slide a kernel over a signal", ({ model, root, stage, c
   function draw() {
     const y = output();
     state.at = clamp(state.at, 0, Math.max(0, y.length - 1));
+    if (!y.length && selected[0] === "w") selected = ["x", 0]; // no kernel is drawn
     const padded = padSides(state.x, state.padding);
     const width = Math.min(44, ACROSS / padded.length);
     const start = state.at * state.stride;

@@ -169,8 +169,9 @@ export default explorer("Slide a kernel over an image", ({ model, root, stage, c
     grid(products.canvas, found, (i, j, value) => ({
       fill: shade(value, most), label: `product row ${i}, column ${j}: ${short(value)}`,
     }));
-    say(`Y[${u}, ${v}] = ${terms.length ? `${terms.join(" + ")} = ` : ""}${short(y[u][v])} `
-      + `(${terms.length ? "products with a zero left out" : "every product has a zero in it"}). `
+    const aside = terms.length === found.flat().length ? ""
+      : ` (${terms.length ? "products with a zero left out" : "every product has a zero in it"})`;
+    say(`Y[${u}, ${v}] = ${terms.length ? `${terms.join(" + ")} = ` : ""}${short(y[u][v])}${aside}. `
       + `Output size ⌊(${state.image.length} − ${reach} + 2·${padding}) / ${stride}⌋ + 1 = ${y.length}.`);
   }
 

@@ -93,7 +93,8 @@ function layerCost(one, before) {
   let others = width * (full || flags.b ? 1 : 2);
   if ("PG".includes(kind)) [channels, weights, others] = [before.channels, 0, 0];
   return {
-    name: one.text, channels, size, field: before.field + (reach - 1) * before.step, step: before.step * one.stride,
+    name: one.text, channels, size, step: before.step * one.stride,
+    field: before.field + (reach > 1 ? (reach - 1) * before.step : 0),
     parameters: weights + others, macs: weights * size ** 2, values: channels * size ** 2,
   };
 }

@@ -182,7 +182,8 @@ export default explorer("Fit noisy points, and hold the curve back", ({ model, r
     const w = found.weights[k].slice(1);
     const zeros = w.filter((v) => v === 0).length;
     const { best, seen, unseen } = found;
-    const verdict = k === best ? "This is the best strength for new points."
+    const verdict = !w.length ? "With no weight to hold back, the strength changes nothing."
+      : unseen[k] === unseen[best] ? "This is the best strength for new points."
       : `Best for new points: strength ${amount(STRENGTHS[best])}, error ${number(unseen[best], 3)}.`;
     say(`Mean squared error ${number(seen[k], 3)} on these ${state.points} points, ${number(unseen[k], 3)} `
       + `on new ones. ${zeros} of ${w.length} weights are zero. ${verdict}`);

@@ -74,7 +74,9 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
     return html("div", { class: "inc-line", "data-kind": kind },
       html("span", { class: "ex-hidden" }, `${kind}: `),
       html("span", { class: "inc-bar", style: `width: calc(var(--inc-room) * ${value / most})` }, value ? parts : []),
-      html("span", { class: "inc-number" }, format(value)));
+      html("span", { class: "inc-number" }, format(value)),
+      kind === "module" && value
+        ? html("span", { class: "ex-hidden" }, `, ${number(100 * share, 0)} % of it in 1×1`) : null);
   }
 
   function draw() {
@@ -95,7 +97,8 @@ export default explorer("Spend a budget on an Inception module", ({ model, root,
     const change = 1 - all.mine.parameters / all.naive.parameters;
     say(`${name}: ${thousands(all.mine.parameters)} parameters, ${inMillions(all.mine.macs)} MACs, `
       + `${all.mine.channels} channels out. Naive: ${thousands(all.naive.parameters)} parameters, `
-      + `${inMillions(all.naive.macs)} MACs, ${all.naive.channels} channels out. The reductions `
+      + `${inMillions(all.naive.macs)} MACs, ${all.naive.channels} channels out. `
+      + `The reductions${state.kind === "5×5" ? "" : " and the two 3×3"} `
       + `${change >= 0 ? "save" : "add"} ${number(100 * Math.abs(change), 0)} % of the parameters.`);
   }
 

@@ -388,7 +388,8 @@ export default explorer("Draw a digit", ({ model, root, stage, controls, text, s
     const [first, second] = order.map(([share, digit]) => `${digit}, with ${chance(share)}`);
     const words = { sure: "says", likely: "would say", doubtful: "is not sure: perhaps" }[level];
     say(drawn ? `The net ${words} ${first}; after that ${second}.`
-      : `Nothing is drawn. The softmax shares out 100 % all the same: for blank paper the net says ${first}.`);
+      : "Nothing is drawn. The softmax shares out 100 % all the same: "
+        + `for ${state.noise ? "noise alone" : "blank paper"} the net says ${first}.`);
   }
 
   // Everything that changes the state ends here; while a line grows, in the next frame.

@@ -50,13 +50,14 @@ export function formulas({ net, activation, picture, go, open }) {
 
   const link = (spot, words = nameOf(spot)) => button(words, () => go(spot), { "data-key": `to ${nameOf(spot)}` });
 
-  // Numbers in a table, which lead on to `spots` if there are any; one of them is marked.
+  // Numbers in a table, which lead on to `spots` if there are any; the one at the place
+  // `marked`, counted along the rows, is marked.
   function table(words, values, spots, marked = null) {
     const made = panel("lenet-numbers", words, { role: "grid" });
     const most = Math.max(...values.flat().map(Math.abs));
     grid(made.canvas, values, (r, c, value) => {
       const spot = spots?.[r][c];
-      const mark = value === marked;
+      const mark = r * values[0].length + c === marked;
       return {
         fill: shade(value, most), stroke: mark ? "focus" : "line", width: mark ? 3 : 1,
         label: `${spot ? nameOf(spot) : `row ${r}, column ${c}`}: ${two(value)}`,
@@ -83,16 +84,23 @@ export function formulas({ net, activation, picture, go, open }) {
     ];
   }
 
-  function ofPool(said, spot) {
+  // The four places that a number of a pooling layer comes from.
+  function fourOf(spot) {
     const [frame] = sourcesOf(spot);
-    const rows = matrix(2, 2, (r, c) => spotOf(frame.layer, frame.map, frame.row + r, frame.column + c));
+    return matrix(2, 2, (r, c) => spotOf(frame.layer, frame.map, frame.row + r, frame.column + c));
+  }
+
+  function ofPool(said, spot) {
+    const rows = fourOf(spot);
     const values = rows.map((row) => row.map((one) => valueOf(said, one)));
     const most = valueOf(said, spot);
+    const equal = values.flat().filter((value) => value === most).length;
     return [
       html("div", { class: "lenet-tables" },
-        table(`its four numbers of ${frame.layer}`, values, rows, most)),
+        table(`its four numbers of ${rows[0][0].layer}`, values, rows, values.flat().indexOf(most))),
       equation(`max(${values.flat().map(two).join(", ")}) =`, [two(most), spot.layer]),
-      html("p", {}, "The largest passes. The other three change nothing."),
+      html("p", {}, equal > 1 ? `The first of ${equal} equal ones passes.`
+        : "The largest passes. The other three change nothing."),
     ];
   }
 
@@ -109,7 +117,8 @@ export function formulas({ net, activation, picture, go, open }) {
     const rows = groups[several ? shown : 0];
     const take = (f) => rows.map((row) => row.map(f));
     const [products, places] = [take(product), take((term) => term.from)];
-    const largest = products.flat().reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a));
+    const sizes = products.flat().map(Math.abs);
+    const largest = sizes.indexOf(Math.max(...sizes));
     const source = several ? `${from}, map ${shown}` : "the input";
     const nodes = several ? [
       html("p", {}, `${groups.length} maps of ${from}, each with a kernel of its own. What each adds:`),
@@ -165,8 +174,10 @@ export function formulas({ net, activation, picture, go, open }) {
     const frames = targetsOf(spot);
     if (LAYERS[to].pool) {
       const [target] = frames;
-      const [value, most] = [valueOf(said, spot), valueOf(said, target)];
-      const words = value === most ? "It is the largest of its four, and goes on as "
+      const most = valueOf(said, target);
+      const four = fourOf(spotOf(to, target.map, target.row, target.column)).flat();
+      const first = four.find((one) => valueOf(said, one) === most);
+      const words = nameOf(first) === nameOf(spot) ? "It is the largest of its four, and goes on as "
         : `It ends here: of its four ${two(most)} is the largest, and goes on as `;
       return [html("p", { class: "lenet-onwards" }, words, link(spotOf(to, target.map, target.row, target.column)))];
     }

@@ -1,6 +1,8 @@
 // Values and δ flowing through a 2-3-2 network. The formulas are those of utils/mlp.py.
 
-import { arrows, bracketed, brief, button, enable, explorer, fields, html, place, set, slider, svg } from "./common.js";
+import {
+  arrows, bracketed, brief, button, enable, explorer, fields, html, mouseMoved, place, set, slider, svg,
+} from "./common.js";
 import { clamp, softmax, sum } from "./maths.js";
 
 // ---------------------------------------------------------------- arithmetic
@@ -400,7 +402,7 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     turn({ ...moved, stage: 4, told: after > FAR || !there ? `${told} Reset, and take a smaller η.` : told });
   }
 
-  const errorLine = html("output", { class: "mlp-error" });
+  const errorLine = html("output", { class: "mlp-error", "aria-live": "off" });
   const main = html("div", { class: "ex-controls" });
   const panel = html("div", { class: "ex-controls mlp-panel" });
   const nextButton = button(NEXT[0], () => go(state.stage + 1), { class: "mlp-next" });
@@ -455,7 +457,7 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
     draw();
   }
   canvas.addEventListener("pointermove", (event) => {
-    if (event.pointerType === "mouse") hover(nearest(event));
+    if (mouseMoved(event)) hover(nearest(event)); // one at rest leaves the word to the keyboard
   });
   canvas.addEventListener("pointerleave", () => hover(null));
   canvas.addEventListener("click", (event) => {
@@ -465,7 +467,9 @@ export default explorer("Values go forward, δ comes back", ({ model, root, stag
   });
   for (const item of items) {
     item.node.addEventListener("focus", () => {
-      if (state.selected !== item) select(item);
+      hovered = null;
+      if (state.selected === item) draw();
+      else select(item);
     });
     arrows(item.node, (dx, dy) => {
       const group = groups[clamp(item.g + dx, 0, groups.length - 1)];

@@ -23,13 +23,13 @@ class MLPExplorer(Explorer):
         "forward and back through the layers, change any weight, input or desired "
         "output, and take steps down the error."
     )
-    x = traitlets.List().tag(sync=True)
-    d = traitlets.List().tag(sync=True)
+    x = traitlets.List(traitlets.Float(), minlen=2, maxlen=2).tag(sync=True)
+    d = traitlets.List(traitlets.Float(), minlen=2, maxlen=2).tag(sync=True)
     weights = traitlets.List().tag(sync=True)
     biases = traitlets.List().tag(sync=True)
-    activation = traitlets.Unicode().tag(sync=True)
-    loss = traitlets.Unicode().tag(sync=True)
-    learning_rate = traitlets.Float(0.1).tag(sync=True)
+    activation = traitlets.Enum(list(mlp.ACTIVATIONS), "tanh").tag(sync=True)
+    loss = traitlets.Enum(list(mlp.LOSSES), "cross_entropy").tag(sync=True)
+    learning_rate = traitlets.Float(0.1, min=0.05, max=5).tag(sync=True)
 
     def __init__(self, **kwargs):
         net, x, d = mlp.worked_example()

@@ -42,7 +42,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
   }
 
   const canvas = svg("svg", { role: "group", "aria-label": "inputs above, outputs below, a line for each weight" });
-  stage.append(html("div", { class: "mc-scroll" }, canvas));
+  stage.append(html("div", { class: "mc-scroll ex-scroll" }, canvas));
   const kernelCanvas = svg("svg", { role: "group", "aria-label": "kernel: select a weight, then − or +" });
   const step = stepper("weight", (by) => {
     state.kernel[selected] = clamp(state.kernel[selected] + by, -STRONGEST, STRONGEST);
@@ -112,7 +112,7 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
       if (!rows[to].length || (dy > 0) === (row === "input") && dy) return;
       const along = dy ? clamp(k, 0, rows[to].length - 1) : clamp(k + dx, 0, rows[to].length - 1);
       choose(to, along);
-      focusOn(canvas, `${to}${along}`);
+      focusOn(canvas, `${to}${along}`, false);
     };
     const boxes = ["input", "output"].flatMap((row) => rows[row].map((value, k) => {
       const chosen = row === own && k === place;
@@ -142,8 +142,8 @@ export default explorer("Inputs and outputs of a convolution", ({ model, root, s
   function describe({ x, y, weights }) {
     const { n, stride: s, padding: p, dilation: d, kernel: { length: m }, at: { row, place } } = state;
     const size = transposed()
-      ? `${s}·(${n} − 1) + ${d}·(${m} − 1) + 1 − 2·${p} = ${s * (n - 1) + reach() - 2 * p}`
-      : `⌊(${n} + 2·${p} − ${d}·(${m} − 1) − 1) / ${s}⌋ + 1 = ${y.length}`;
+      ? `${s}·(${n} − 1) + ${d}·(${m} − 1) + 1 − 2·${p} = ${short(s * (n - 1) + reach() - 2 * p)}`
+      : `⌊(${n} + 2·${p} − ${d}·(${m} − 1) − 1) / ${s}⌋ + 1 = ${short(Math.floor((n + 2 * p - reach()) / s) + 1)}`;
     if (!y.length) {
       say(`Nothing comes out. The kernel reaches over ${reach()} values. Output size ${size}.`);
       return;

@@ -169,6 +169,9 @@ def test_a_dropped_unit_of_a_plain_net_leaves_nothing():
     assert torch.equal(after[1].x, before[0].x)
     with pytest.raises(ValueError, match="layer2.0 changes the shape"):
         drop(net, "layer2.0")
+    wider = nn.Sequential(stage(PlainUnit, 1, 4, 8))
+    with pytest.raises(ValueError, match="0.0 changes the shape"):
+        drop(wider, "0.0")
 
 
 def test_swapped_units_change_places():

@@ -70,11 +70,12 @@ def test_two_epochs_show_both_sides():
 
 
 def test_images_move_by_whole_pixels():
-    images = torch.arange(32.0).expand(200, 1, 32, 32) / 255
+    images = torch.arange(1024.0).view(1, 1, 32, 32).expand(200, -1, -1, -1) / 1023
     moved = AlternatingFlip(shift=2)(images)
     assert moved.shape == images.shape
-    steps = (moved[:, 0, 16, 16] * 255).round()
-    assert set(steps.tolist()) == {14, 15, 16, 17, 18}
+    places = (moved[:, 0, 16, 16] * 1023).round().int()
+    assert set((places // 32).tolist()) == {14, 15, 16, 17, 18}  # rows
+    assert set((places % 32).tolist()) == {14, 15, 16, 17, 18}  # columns
 
 
 def test_views_are_averaged():
@@ -90,6 +91,18 @@ def test_views_are_averaged():
     image = torch.arange(9.0).view(1, 1, 3, 3)
     # as it is 0 and 2; up: the row of 1 mirrored, 4 and 4; down: 4 and 4
     assert Views(corner)(image).item() == 0.25 * (0 + 2) + 0.125 * (4 + 4 + 4 + 4)
+
+
+def test_every_fifth_step_the_net_is_its_slow_copy():
+    net = torch.nn.Linear(2, 1)
+    mean = Lookahead(net, 10)
+    for _ in range(5):
+        with torch.no_grad():
+            net.weight.add_(1)
+        fast = net.weight.detach().clone()
+        mean.update_parameters(net)
+    assert torch.equal(net.weight, mean.module.weight)
+    assert not torch.equal(net.weight, fast)
 
 
 def test_a_net_goes_back_to_its_slow_copy():

@@ -166,6 +166,7 @@ def test_random_affine_draws_for_each_image_within_its_limits():
     assert 0.83 < zoomed.min() < 0.85
     assert 1.22 < zoomed.max() < 1.26
     close(g.random_affine(ramp), ramp, 1e-3)
+    assert g.random_affine(ramp.double(), turn=5).dtype == torch.float64
     turned = g.random_affine(ramp, turn=30)[:, 0, 13:15, 14].diff(dim=1)
     assert turned.abs().max() < 0.5001  # the sine of 30 degrees
     assert turned.min() < -0.45 < 0.45 < turned.max()

@@ -160,6 +160,8 @@ def test_a_table_may_be_numbers_or_lists():
     own = torch.as_tensor(table).bool()
     kept = TableConv2d(own, 3).table
     assert kept.data_ptr() != own.data_ptr(), "a checkpoint would change it"
+    codes = digit_codes()
+    assert EuclideanRBF(codes).weight.data_ptr() != codes.data_ptr()
 
 
 def test_the_table_travels_with_the_weights():

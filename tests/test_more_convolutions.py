@@ -309,6 +309,14 @@ def test_segmenters(seeded, up, parameters):
     assert all(p.grad is not None for p in net.parameters())
 
 
+def test_places_are_whole_in_bfloat16_too():
+    layer, x = mc.DeformConv2d(1, 2), torch.rand(1, 1, 28, 28)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    expected = F.conv2d(x, layer.conv.weight, layer.conv.bias, padding=1)
+    torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
+
+
 def test_a_way_up_that_there_is_not():
     with pytest.raises(AttributeError):
         mc.Segmenter("cubic")(torch.rand(1, 1, 8, 8))

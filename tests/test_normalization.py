@@ -73,6 +73,8 @@ def test_one_channel_does_not_standardise_three():
     ready = ours.Standardizer().fit(normal(9, 1, 4, 4))
     with pytest.raises(ValueError, match="3 channels, not 1"):
         ready(normal(9, 3, 4, 4))
+    with pytest.raises(ValueError, match="2 axes, not 4"):
+        ready(normal(9, 1))
 
 
 # ------------------------------------------------------------ batch normalisation
@@ -153,6 +155,17 @@ def test_gradient_has_no_part_that_shifts_or_stretches():
     grad_x, _, _ = ours.batch_norm_backward(grad, cache)
     close(grad_x.mean((0, 2, 3)), torch.zeros(3).double())
     close((grad_x * y).mean((0, 2, 3)), torch.zeros(3).double(), 1e-4)
+
+
+def test_batch_norm_keeps_fine_statistics_under_autocast():
+    x, layers = normal(8, 3, 5, 5).float(), []
+    conv = torch.nn.Conv2d(3, 4, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        for layer in (ours.BatchNorm2d(4), torch.nn.BatchNorm2d(4)):
+            layer(conv(x))
+            layers.append(layer)
+    for name, value in layers[1].state_dict().items():
+        torch.testing.assert_close(layers[0].state_dict()[name], value)
 
 
 def test_likely_mistakes_in_batch_norm_raise():

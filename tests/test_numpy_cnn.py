@@ -160,6 +160,12 @@ def test_labels_that_are_no_classes_are_refused(labels, error):
         fit(NET, IMAGES, labels, epochs=1)
 
 
+@pytest.mark.parametrize("labels", [LABELS[:, None], LABELS[:1], 3])
+def test_accuracy_compares_image_by_image(labels):
+    with pytest.raises(ValueError, match="4 images, but"):
+        accuracy(NET, IMAGES, labels)
+
+
 @pytest.mark.parametrize(
     "images", [IMAGES[:, 0], IMAGES[0], IMAGES[..., 1:], IMAGES.repeat(3, 1)]
 )

@@ -38,6 +38,8 @@ def test_penalised_fits_are_best(kind, strength):
     zero = (w == 0) & penalised
     close(gradient[~zero], (-strength * w.sign() * penalised)[~zero], 1e-8)
     assert (gradient[zero].abs() <= strength + 1e-9).all()
+    silent = torch.cat([features, torch.zeros(12, 1).double()], 1)
+    close(penalties.lasso(silent, targets, strength), torch.cat([w, w.new_zeros(1)]))
 
 
 def test_no_strength_is_least_squares_and_much_is_the_mean():

@@ -10,6 +10,7 @@ import sys
 import warnings
 from itertools import count
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -227,6 +228,8 @@ def test_arrays_and_tensors_of_many_kinds_train_alike_and_silently():
         for data in [
             (torch.from_numpy(x), torch.from_numpy(y)),
             [x.astype(np.float64), y.astype(np.uint8)],
+            (x, y.astype(np.uint16)),
+            (x.astype(">f4"), y.astype(">i4")),
             (read_only, y.astype(np.int32)),
             (flipped, list(map(int, y))),
             training.Score(x, y),  # any named pair, as utils.data.Images is one
@@ -568,6 +571,15 @@ def test_a_loss_that_explodes_stops_the_run(tmp_path):
     assert all(v.isfinite().all() for v in saved.values())
 
 
+def test_the_rate_that_was_too_large_is_named_not_what_a_schedule_left_of_it():
+    model = seeded(linear_net)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e38)
+    schedule = one_cycle(optimizer, 6)
+    settings = {"optimizer": optimizer, "schedule": schedule, "batch_size": 10}
+    with pytest.raises(FloatingPointError, match=r"rate than 1e\+38"):
+        quiet(model, digits(60), epochs=1, **settings)
+
+
 # --- checkpoint and resume
 
 OPTIMIZERS = {
@@ -713,13 +725,15 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
 
 
 def test_a_file_that_may_be_whole_is_not_called_damaged(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise MemoryError
-
     run(1, tmp_path / "run.pt")
-    monkeypatch.setattr(torch, "load", full)
-    with pytest.raises(MemoryError):
-        load_checkpoint(tmp_path / "run.pt")
+    for problem, kind in (
+        (MemoryError(), MemoryError),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), MemoryError),
+        (OSError(5, "Input/output error"), OSError),
+    ):
+        monkeypatch.setattr(torch, "load", mock.Mock(side_effect=problem))
+        with pytest.raises(kind):
+            load_checkpoint(tmp_path / "run.pt")
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -748,6 +762,7 @@ def test_another_run_is_refused_and_named(tmp_path):
         ({"build": linear_net}, "another model, another weights"),
         ({"build": lambda: small_net(nn.ReLU)}, "another model"),
         ({"build": lambda: small_net().double()}, "another weights"),
+        ({"data": digits(40, seed=3)}, "another labels"),
         ({"data": digits(39)}, r"train \(\[40, 1, 6, 6\], now \[39, 1, 6, 6\]\)"),
         ({"test": None}, r"another test \(\[40, 1, 6, 6\], now None\)"),
         ({"lr": 0.2}, "another optimizer"),
@@ -779,6 +794,29 @@ def test_a_schedule_of_another_length_is_another_run(tmp_path):
         CheckpointError, match="another schedule .* now CosineAnnealing"
     ):
         go(4, 4, torch.optim.lr_scheduler.CosineAnnealingLR)
+
+
+def test_another_schedule_of_the_same_kind_is_another_run(tmp_path):
+    def go(last):
+        model = seeded(small_net)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, last)
+        settings = {"optimizer": optimizer, "schedule": schedule}
+        quiet(model, digits(40), epochs=2, checkpoint=tmp_path / "a.pt", **settings)
+
+    go(4)
+    go(4)
+    with pytest.raises(CheckpointError, match="another schedule's numbers"):
+        go(9)
+
+
+def test_numbers_of_numpy_are_read_back(tmp_path):
+    model = seeded(small_net)
+    optimizer = torch.optim.SGD(model.parameters(), lr=np.float64(0.1))
+    settings = {"optimizer": optimizer, "checkpoint": tmp_path / "a.pt"}
+    quiet(model, digits(40), epochs=1, **settings)
+    assert load_checkpoint(tmp_path / "a.pt")["optimizer"]["param_groups"][0]["lr"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
 
 
 # --- the bar

@@ -16,6 +16,7 @@ from utils.data import Images
 from utils.dissection import trace
 from utils.lenet import LeNet5
 from utils.resnet import DigitResNet
+from utils.small_googlenet import SmallGoogLeNet
 
 property_test = settings(max_examples=60, derandomize=True, deadline=None)
 
@@ -67,6 +68,7 @@ def test_another_head_leaves_the_network_as_it_was():
     assert count_parameters(new, True) == 61_706 - 5 * 85
     assert new.c1.weight is not lenet.c1.weight
     assert transfer.head(DigitResNet(8)) == "fc"
+    assert transfer.head(SmallGoogLeNet()) == "output"  # and no auxiliary one
     images = torch.rand(2, 1, 28, 28)
     body = transfer.with_head(lenet, nn.Identity())
     torch.testing.assert_close(lenet.output(body(images)), lenet(images))
@@ -181,9 +183,12 @@ def test_the_body_learns_at_its_share():
 def test_tuning_repeats_and_takes_all_of_few_images():
     nets = [transfer.with_head(LeNet5(), nn.Linear(84, 10)) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
+    seen = []
     for net in nets:
+        net.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
         transfer.tune(net, digits(7), steps=3, seed=1)
         assert not net.training
+    assert seen == 2 * [7, 7, 7]
     torch.testing.assert_close(nets[0].state_dict(), nets[1].state_dict())
 
 

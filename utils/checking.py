@@ -88,6 +88,8 @@ def checked_labels(name, labels, count, classes):
             f"{name} must be whole numbers, one for each of {count} images, got shape "
             f"{tuple(labels.shape)} of {labels.dtype}"
         )
+    if hasattr(labels, "long"):  # torch finds no least of uint16
+        labels = labels.long()
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise ValueError(

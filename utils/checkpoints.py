@@ -22,17 +22,28 @@ def save_checkpoint(path, state: dict) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with open(part, "wb") as file:
-        torch.save(state, file)
+        torch.save(_plain(state), file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
+
+
+def _plain(value):
+    """With NumPy's numbers as Python's: others would not be read back."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return type(value)({k: _plain(v) for k, v in value.items()})
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def load_checkpoint(path) -> dict:
     """What `save_checkpoint` wrote, on the CPU; no code in the file is executed.
 
     Raises:
-        FileNotFoundError, PermissionError: there is no such file, or it is not ours.
+        OSError: there is no such file, it is not ours, or the disk fails.
         MemoryError: it does not fit into memory.
         CheckpointError: it is damaged, or no checkpoint.
     """
@@ -41,13 +52,21 @@ def load_checkpoint(path) -> dict:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"wrong checksum in {damaged}")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, PermissionError, MemoryError):
+    except IsADirectoryError as error:
+        raise _damaged(path, error) from error
+    except (OSError, MemoryError):
         raise  # the file may be whole
-    except Exception as error:  # whatever it is, the file is of no use
-        raise CheckpointError(
-            f"checkpoint {path} is damaged or no checkpoint ({type(error).__name__}): "
-            "delete it to start again, or name another file"
-        ) from error
+    except Exception as error:
+        if "DefaultCPUAllocator" in f"{error}":
+            raise MemoryError(f"checkpoint {path} does not fit into memory") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path, error) -> CheckpointError:
+    return CheckpointError(
+        f"checkpoint {path} is damaged or no checkpoint ({type(error).__name__}): "
+        "delete it to start again, or name another file"
+    )
 
 
 class Checkpoint:

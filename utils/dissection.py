@@ -146,7 +146,9 @@ def drop(model: nn.Module, *names: str) -> nn.Module:
             for layer in layers:
                 setattr(unit, layer, nn.Identity())
             setattr(unit, layers[-1], Zero())
-        elif unit.conv1.stride != (1, 1):
+        elif unit.conv1.stride != (1, 1) or (
+            unit.conv1.in_channels != unit.conv2.out_channels
+        ):
             raise ValueError(f"{name} changes the shape, and has no shortcut")
         else:
             model.set_submodule(name, nn.Identity())

@@ -148,6 +148,7 @@ def affine(images, angle, zoom, move, fill=0.0):
     sin, cos = angle.sin() / zoom, angle.cos() / zoom
     x, y = (move / (images.shape[-1] / 2)).T  # the image goes from -1 to 1
     rows = torch.stack([cos, -sin, x, sin, cos, y], 1).view(-1, 2, 3)
+    rows = rows.to(images.dtype)
     places = F.affine_grid(rows, images.shape, align_corners=False)
     read = F.grid_sample(images - fill, places, align_corners=False)
     return read + fill  # (N, C, H, H)

@@ -151,7 +151,7 @@ class EuclideanRBF(nn.Module):
 
     def __init__(self, codes):
         super().__init__()
-        self.register_buffer("weight", codes)
+        self.register_buffer("weight", codes.clone())
 
     def forward(self, x):
         return -(x[:, None, :] - self.weight).square().sum(dim=2)

@@ -159,8 +159,8 @@ def sample(x, rows, columns):
         i, j = rows.floor() + down, columns.floor() + right  # a neighbour
         share = (1 - (rows - i).abs()) * (1 - (columns - j).abs())
         inside = (i >= 0) & (i < H) & (j >= 0) & (j < W)
-        place = i.clamp(0, H - 1) * W + j.clamp(0, W - 1)
-        place = place.long().view(N, 1, -1).expand(N, C, -1)
+        place = i.clamp(0, H - 1).long() * W + j.clamp(0, W - 1).long()
+        place = place.view(N, 1, -1).expand(N, C, -1)
         pixels = x.flatten(2).gather(2, place).view(N, C, *rows.shape[1:])
         total = total + (share * inside).unsqueeze(1) * pixels
     return total

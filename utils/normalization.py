@@ -52,11 +52,13 @@ class Standardizer:
         """x standardised, a tensor of its shape.
 
         Raises:
-            ValueError: other channels than those of the training set.
+            ValueError: other channels or axes than those of the training set.
         """
         x = as_floats(x)
         if x.shape[1] != self.mean.shape[1]:
             raise ValueError(f"{x.shape[1]} channels, not {self.mean.shape[1]}")
+        if x.ndim != self.mean.ndim:
+            raise ValueError(f"{x.ndim} axes, not {self.mean.ndim}")
         return (x - self.mean) / self.std
 
 
@@ -179,6 +181,8 @@ class BatchNorm2d(nn.Module):
             scale = self.weight / (self.running_var + self.eps).sqrt()
             shift = self.bias - self.running_mean * scale
             return x * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)
+        if x.dtype == torch.bfloat16:  # under autocast
+            x = x.to(self.running_mean.dtype)
         y, _ = batch_norm_forward(x, self.weight, self.bias, self.eps)
         with torch.no_grad():
             self.running_mean.lerp_(x.mean((0, 2, 3)), self.momentum)

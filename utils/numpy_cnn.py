@@ -225,4 +225,6 @@ def predict(net, x, batch_size=500):
 
 def accuracy(net, x, labels):
     """Share of the images x whose class is predicted as labelled, 0 to 1."""
+    if np.shape(labels) != (len(x),):
+        raise ValueError(f"{len(x)} images, but {np.shape(labels)} labels")
     return np.mean(predict(net, x) == labels)

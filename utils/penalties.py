@@ -77,7 +77,8 @@ def lasso(features, targets, strength):
         for j in range(len(w)):
             left = c[j] - gram[j] @ w + gram[j, j] * w[j]
             size = left.abs() - (strength if j else 0)  # the bias goes free
-            w[j] = left.sign() * size.clamp(min=0) / gram[j, j]
+            if gram[j, j] > 0:  # a feature that is always 0 gets no weight
+                w[j] = left.sign() * size.clamp(min=0) / gram[j, j]
         if (w - before).abs().max() < 1e-12:
             break
     return w

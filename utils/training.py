@@ -180,7 +180,7 @@ def fit(
     test = None if test is None else _checked_data("test", test, model)
 
     history = History()
-    what = batch_size, seed, x, test, schedule, loss, augment, autocast, average
+    what = batch_size, seed, (x, y), test, schedule, loss, augment, autocast, average
     state = Checkpoint(
         checkpoint,
         _settings(*what),
@@ -288,20 +288,28 @@ def mixed(function, device, dtype):
 
 
 def _settings(
-    batch_size, seed, x, test, schedule, loss, augment, autocast, average
+    batch_size, seed, train, test, schedule, loss, augment, autocast, average
 ) -> dict:
     """What makes a run another one, beside its model and optimizer."""
 
     def words(setting):  # without the address that a function is printed with
         return re.sub(r" at 0x\w+", "", f"{setting}")
 
+    def mark(labels):  # of these, in this order
+        return int((labels.cpu() * torch.arange(1, len(labels) + 1)).sum())
+
+    hidden = ("last_epoch", "lr_lambdas")
+    ways = {} if schedule is None else schedule.state_dict()
+    ways = {k: v for k, v in ways.items() if k[0] != "_" and k not in hidden}
     return {
         "batch_size": batch_size,
         "seed": int(seed),
-        "train": list(x.shape),
+        "train": list(train[0].shape),
         "test": None if test is None else list(test[0].shape),
         "schedule": schedule
         and f"{type(schedule).__name__} {getattr(schedule, 'total_steps', '')}".strip(),
+        "schedule's numbers": words(ways),
+        "labels": [mark(part[1]) for part in (train, test) if part is not None],
         "loss": words(loss),
         "augment": words(augment),
         "autocast": f"{autocast}",
@@ -323,7 +331,9 @@ def _epochs_done(history, epochs, checkpoint) -> int:
 
 def _check_finite(loss, epoch, optimizer):
     if not math.isfinite(loss):
-        rates = ", ".join(f"{group['lr']:g}" for group in optimizer.param_groups)
+        groups = optimizer.param_groups
+        rates = [g.get("max_lr", g.get("initial_lr", g["lr"])) for g in groups]
+        rates = ", ".join(f"{rate:g}" for rate in rates)
         raise FloatingPointError(
             f"the training loss became {loss} in epoch {epoch + 1}: try a smaller "
             f"learning rate than {rates}, or smaller initial weights"
@@ -511,7 +521,8 @@ def _tensor(name, values) -> torch.Tensor:
     array = np.require(values, requirements=["C", "W"])  # a copy only if need be
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, got dtype {array.dtype}")
-    return torch.from_numpy(array)
+    native = array.dtype.newbyteorder("=")  # torch knows no other order of bytes
+    return torch.from_numpy(array.astype(native, copy=False))
 
 
 def _checked_images(name, images, model) -> torch.Tensor:

@@ -55,13 +55,14 @@ def few(images, count, seed=0):
 
 
 def head(model):
-    """The name of a network's last fully connected layer.
+    """The name of a network's last fully connected layer, auxiliary heads aside.
 
     Raises:
         ValueError: it has none.
     """
     layers = model.named_modules()
     names = [name for name, m in layers if isinstance(m, nn.Linear)]
+    names = [name for name in names if not name.startswith("heads.")]
     if not names:
         raise ValueError("the network has no fully connected layer")
     return names[-1]
@@ -85,7 +86,7 @@ def up_to(lenet, depth):
     """A LeNet-5 up to S2, S4, C5 or F6 (depth 1 to 4): (N, 1, 28, 28) -> (N, F).
 
     F is 1,176, 400, 120 or 84; depth 0 gives the 1,024 prepared pixels. The layers are
-    the network's own, not copies.
+    the network's own, not copies, and in evaluation from now on.
     """
     f = lenet.activation
     blocks = [
@@ -114,6 +115,7 @@ def probe(features, labels, classes, penalty=1e-3):
     Returns:
         nn.Linear from F to `classes`.
     """
+    features = features.detach()
     mean, scale = features.mean(dim=0), features.std()
     z = (features - mean) / scale
     layer = nn.Linear(features.shape[1], classes).to(features)

@@ -80,6 +80,8 @@ def pretrained(name: str) -> ResNet:
     except MemoryError:
         raise
     except Exception as error:  # whatever it is, the file is of no use
+        if "DefaultCPUAllocator" in f"{error}":
+            raise MemoryError(f"{file.name} does not fit into memory") from error
         raise DataError(
             f"{file.name} holds no weights of {name} ({type(error).__name__}): compare "
             f"its entry in WEIGHTS with {file.urls[0]}. {file.instead}"

@@ -109,13 +109,22 @@ class Record:
     def has(self, variant, seed) -> bool:
         return any((r["variant"], r["seed"]) == (variant, seed) for r in self.runs)
 
-    def add(self, run: dict, sizes: tuple[int, int]) -> None:
-        """Write the file anew with one run more, whole or not at all."""
+    def add(self, run: dict, sizes: tuple[int, int], weights=None) -> None:
+        """Write the file anew with one run more, whole or not at all.
+
+        The weights that are kept of it, if any, are written before it. A run that
+        another process has added meanwhile stays as it is, and so do its weights.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone_in(self.folder):
             self.read()  # another process may have added to it
             self.check(sizes)
             if not self.has(run["variant"], run["seed"]):
+                if weights is not None:
+                    path = self.folder / f"{self.name}.pt"
+                    save_checkpoint(path, weights)
+                    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                    run["weights"] = {"file": path.name, "sha256": digest}
                 self.runs = [*self.runs, run]
                 self.runs.sort(key=lambda r: (r["variant"], r["seed"]))
                 self._write(sizes)
@@ -131,7 +140,10 @@ class Record:
             "runs": self.runs,
         }
         part = self.folder / f"{self.name}.json.{os.getpid()}.part"
-        part.write_text(_pretty(record) + "\n", encoding="utf-8")
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(_pretty(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(part, self.folder / f"{self.name}.json")
 
 
@@ -156,7 +168,7 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
     sizes = len(train.y), len(test.y)
     if recipe.labels is not None:
         train = few(train, recipe.labels, seed)
-        again = np.resize(np.arange(recipe.labels), recipe.images)
+        again = np.resize(np.arange(recipe.labels), recipe.images or recipe.labels)
         train = Images(train.x[again], train.y[again])
     seed_everything(seed)
     model = recipe.model().to(device)
@@ -221,13 +233,9 @@ def run(name, experiment, variant, seed, device, images, record, checkpoint):
         result["wrong"] = [
             _error(k, shares[k], test, keep and k in drawn) for k in wrong.tolist()
         ]
-    if keep:
-        path = record.folder / f"{name}.pt"
-        save_checkpoint(path, {k: v.cpu() for k, v in model.state_dict().items()})
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        result["weights"] = {"file": path.name, "sha256": digest}
-    record.add(result, sizes)
-    checkpoint.unlink()
+    weights = {k: v.cpu() for k, v in model.state_dict().items()} if keep else None
+    record.add(result, sizes, weights)
+    checkpoint.unlink(missing_ok=True)
     return result
 
 

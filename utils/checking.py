@@ -88,9 +88,8 @@ def checked_labels(name, labels, count, classes):
             f"{name} must be whole numbers, one for each of {count} images, got shape "
             f"{tuple(labels.shape)} of {labels.dtype}"
         )
-    if hasattr(labels, "long"):  # torch finds no least of uint16
-        labels = labels.long()
-    low, high = int(labels.min()), int(labels.max())
+    wide = labels.long() if hasattr(labels, "long") else labels  # uint16 has no min
+    low, high = int(wide.min()), int(wide.max())
     if low < 0 or high >= classes:
         raise ValueError(
             f"{name} must lie in 0..{classes - 1}, as the model has {classes} outputs, "

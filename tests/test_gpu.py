@@ -75,7 +75,7 @@ def test_a_gpu_without_bfloat16_is_spared(lab, monkeypatch):
         assert told == outcome
     assert outcomes([step], lab) == {"record": "done"}
     spared = {step.name for step in gpu.STEPS if step.bfloat16}
-    assert spared == {"resnet-cifar10-quick 2", "networks-cifar10 2"}
+    assert spared == {"networks-cifar10 2"}
 
 
 def test_what_fails_is_told_and_the_next_begins(lab):

@@ -81,7 +81,6 @@ STEPS = [
         "chapters/10-resnet.ipynb",
         "chapters/13-designing-cnns.ipynb",
     ),
-    record("resnet-cifar10-quick", seeds="2"),
     record("alexnet-cifar10", seeds="1 2"),
     record("networks-cifar10", seeds="2"),
     record("resnet-cifar10"),

@@ -90,7 +90,6 @@ EXPERIMENTS = {
         "Plain and residual nets of 20 and 56 layers on CIFAR-10, in 20 epochs",
         data="cifar10",
         variants=by_depth(RESNET, CifarResNet, (20, 56)),
-        seeds=(0, 1),
         keep=("residual-20", 0),
     ),
     "networks-choice": Experiment(

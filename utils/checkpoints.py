@@ -51,22 +51,33 @@ def load_checkpoint(path) -> dict:
         with zipfile.ZipFile(path) as archive:  # torch.load skips the checksums
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"wrong checksum in {damaged}")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except IsADirectoryError as error:
-        raise _damaged(path, error) from error
-    except (OSError, MemoryError):
-        raise  # the file may be whole
+        return read_tensors(path, f"checkpoint {path}")
     except Exception as error:
+        fails = isinstance(error, (OSError, MemoryError))
+        if fails and not isinstance(error, IsADirectoryError):
+            raise  # the file may be whole
+        raise CheckpointError(
+            f"checkpoint {path} is damaged or no checkpoint ({type(error).__name__}): "
+            "delete it to start again, or name another file"
+        ) from error
+
+
+def read_tensors(file, name: str):
+    """What torch.save wrote to a path or stream, on the CPU; nothing is executed.
+
+    Args:
+        name: what errors call it.
+
+    Raises:
+        MemoryError: it does not fit into memory; torch itself says RuntimeError.
+        Exception: whatever else torch.load meets.
+    """
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except RuntimeError as error:
         if "DefaultCPUAllocator" in f"{error}":
-            raise MemoryError(f"checkpoint {path} does not fit into memory") from error
-        raise _damaged(path, error) from error
-
-
-def _damaged(path, error) -> CheckpointError:
-    return CheckpointError(
-        f"checkpoint {path} is damaged or no checkpoint ({type(error).__name__}): "
-        "delete it to start again, or name another file"
-    )
+            raise MemoryError(f"{name} does not fit into memory") from error
+        raise
 
 
 class Checkpoint:

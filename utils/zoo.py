@@ -5,10 +5,10 @@ The names of the parameters are those of torchvision, so that its checkpoints lo
 
 import io
 
-import torch
 from torch import nn
 
 from utils.checking import checked_choice
+from utils.checkpoints import read_tensors
 from utils.data import DataError, RemoteFile, published
 from utils.resnet import Bottleneck, PlainUnit, ResidualUnit, ResNet
 from utils.vgg import VGG19, vgg
@@ -75,13 +75,10 @@ def pretrained(name: str) -> ResNet:
     model = build(name, **{"stride_at": "3x3"} if bottleneck else {})
     content = published(file)
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
+        model.load_state_dict(read_tensors(io.BytesIO(content), file.name))
     except MemoryError:
         raise
     except Exception as error:  # whatever it is, the file is of no use
-        if "DefaultCPUAllocator" in f"{error}":
-            raise MemoryError(f"{file.name} does not fit into memory") from error
         raise DataError(
             f"{file.name} holds no weights of {name} ({type(error).__name__}): compare "
             f"its entry in WEIGHTS with {file.urls[0]}. {file.instead}"

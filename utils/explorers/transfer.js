@@ -5,13 +5,12 @@ import { arrows, choice, explorer, focusOn, html, number, onTheme, redraw } from
 import { bytes, clamp, range, sum } from "./maths.js";
 
 const SIDE_OF_DIGIT = 28;
-const SPACES = ["pixels", "LeNet-5, S4", "LeNet-5, F6", "ResNet-20"]; // from the plain to the learnt
 
 export default explorer("Nearest neighbours of a digit", ({ model, root, stage, controls, say, reset }) => {
   const known = model.get("known");
   const pairs = bytes(known.pixels);
   const labels = [...known.labels].map(Number);
-  const names = SPACES.filter((space) => space in known.near);
+  const names = model.get("spaces"); // in order: saved objects are sorted by name
   const near = Object.fromEntries(names.map((space) => {
     const all = bytes(known.near[space]);
     const wide = all.length / labels.length;

@@ -108,9 +108,15 @@ class TransferExplorer(Explorer):
     shown = traitlets.Int(SHOWN, min=0, max=COUNT - 1).tag(sync=True)
     known = traitlets.Dict().tag(sync=True)
 
+    spaces = traitlets.List(read_only=True).tag(sync=True)
+
     @traitlets.default("known")
     def _known(self):
         return json.loads(FILE.read_text(encoding="utf-8"))
+
+    @traitlets.default("spaces")
+    def _spaces(self):
+        return list(self.known["near"])
 
     def still(self):
         pixels, labels, near = unpacked(self.known)

@@ -453,26 +453,26 @@ X, W = np.ones((1, 4, 3, 3)), np.ones((2, 4, 2, 2))
         ((X, W, None, 0), "stride, dilation must be >= 1"),
         ((X, W, None, 1, -1), "padding >= 0"),
         ((X, W, None, 1, "full"), "['narrow', 'same', 'wide'], got 'full'"),
-        # NumPy's own words: shapes that cannot mean anything.
-        ((X[0], W), None),
-        ((X[0, 0], W), None),
-        ((X, W[0]), None),
-        ((X, W, np.ones(3)), None),
-        ((X, W, 1.0), None),
-        ((X, W[:, :3]), None),
-        ((X, W[:, :1]), None),
-        ((X, W, None, 1, 0, 1, 2), None),
-        ((X, W, None, 1, 0, 1, 3), None),
-        ((X, np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), None),
-        ((np.ones((1, 6, 3, 3)), np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), None),
-        ((X, W, None, 1, 0, 1, 0), None),
+        ((X[0], W), "x must have 4 axes, got shape (4, 3, 3)"),
+        ((X[0, 0], W), "x must have 4 axes"),
+        ((X, W[0]), "weight must have 4 axes, got shape (4, 2, 2)"),
+        ((X, W, np.ones(3)), "bias must have shape (2,), got (3,)"),
+        ((X, W, 1.0), "bias must have shape (2,), got ()"),
+        ((X, W[:, :3]), "x has 4 channels, weight 2 kernels for 3"),
+        ((X, W[:, :1]), "that does not fit groups=1"),
+        ((X, W, None, 1, 0, 1, 2), "that does not fit groups=2"),
+        ((X, W, None, 1, 0, 1, 3), "that does not fit groups=3"),
+        ((X, np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), "3 kernels for 2"),
+        ((np.ones((1, 6, 3, 3)), np.ones((3, 2, 2, 2)), None, 1, 0, 1, 2), "x has 6"),
+        ((X, W, None, 1, 0, 1, 0), "groups must be a whole number >= 1, got 0"),
+        # NumPy's own words: numbers that cannot mean anything.
         ((X, W, None, (1, 1, 1)), None),
         ((X, W, None, 1.5), None),
         ((X.astype("U"), W), None),
     ],
 )
 def test_bad_input(arguments, says):
-    with pytest.raises((ValueError, TypeError, ZeroDivisionError)) as error:
+    with pytest.raises((ValueError, TypeError)) as error:
         conv2d(*arguments)
     assert says is None or says in str(error.value)
 
@@ -487,7 +487,7 @@ def test_bad_input(arguments, says):
             lambda: conv2d_backward(np.ones((1, 2, 3, 3)), X, W),
             "grad_output must be (1, 2, 2, 2), got (1, 2, 3, 3)",
         ),
-        (lambda: Conv2d(3, 2, 2).forward(X), "cannot reshape array"),
+        (lambda: Conv2d(3, 2, 2).forward(X), "x has 4 channels"),
     ],
 )
 def test_bad_arguments(call, says):

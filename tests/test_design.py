@@ -151,9 +151,16 @@ def test_the_rule_and_its_layers():
 
 @pytest.mark.parametrize("parameters", [200, 5000, 60_000])
 def test_the_widest_fits_and_the_next_does_not(parameters):
-    text = design.widest("C16-P-C16g-C32k1-P-F32", parameters, (1, 14, 14))
-    size = design.total(design.budget(text, (1, 14, 14)), "parameters")
-    assert 0.7 * parameters < size <= parameters
+    def size(percent):
+        widths = tuple(max(1, width * percent // 100) for width in (16, 16, 32, 32))
+        texts.append("C{}-P-C{}g-C{}k1-P-F{}".format(*widths))
+        return design.total(design.budget(texts[-1], (1, 14, 14)), "parameters")
+
+    texts = []
+    percent = next(k for k in range(10**6) if size(k + 1) > parameters)
+    found = design.widest("C16-P-C16g-C32k1-P-F32", parameters, (1, 14, 14))
+    assert size(percent) <= parameters
+    assert found == texts[-1]
 
 
 def test_the_widest_of_a_wide_design():

@@ -183,5 +183,7 @@ def test_a_clone_with_windows_line_ends_works(machine):
     done = subprocess.run([*git, f"file://{layout.ROOT}", str(clone)])
     if done.returncode:
         pytest.skip("this folder is no git checkout")
-    script = (clone / "book/tools/environment.sh").read_bytes()
-    assert b"\r" not in script
+    for name in ("book/tools/environment.sh", ".ci/run", "Makefile"):
+        script = (clone / name).read_bytes()
+        assert len(script.splitlines()) > 1
+        assert b"\r" not in script

@@ -780,7 +780,7 @@ def test_a_tap_shows_the_formula_in_sight(mount_explorer):
 # --------------------------------------------------------------- the house
 
 
-def test_page_loads_little(mount_explorer):
+def test_page_loads_little():
     widget = recorded()
     values = widget.saved()["state"]
     assert set(values) == {"network", "digits"}

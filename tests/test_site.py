@@ -812,6 +812,7 @@ def test_labels_can_be_read_on_a_phone(visits, built, site, name):
         per_unit = width / float(box.split()[2])
         scales = re.findall(r"scale\((0?\.\d+) -", svg)
         sizes = [100 * float(scale) * per_unit for scale in scales]
+        assert scales or "DejaVu" not in svg, f"{file}: where are its labels?"
         assert min(sizes, default=9) > 8.9, file
 
 

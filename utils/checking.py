@@ -4,7 +4,8 @@ They stand at the doors, not in inner functions:
 
     numbers of the caller           checked_whole, checked_number, checked_positive,
                                     checked_choice
-    arrays of the NumPy chapters    checked_finite, checked_same_shape
+    arrays of the NumPy chapters    checked_finite, checked_same_shape,
+                                    checked_groups
     the perceptron and the MLP      checked_examples, checked_rows, checked_targets
     fit, evaluate, predict          checked_dataset, checked_inputs, checked_labels
 
@@ -117,6 +118,28 @@ def checked_same_shape(name_a, a, name_b, b):
             f"got {a.shape} and {b.shape}"
         )
     return a, b
+
+
+def checked_groups(groups, x, weight, bias=None) -> int:
+    """`groups` if images, kernels and biases go together in so many, or a ValueError.
+
+    Args:
+        groups: parts that the channels are cut into.
+        x, weight, bias: to be (N, C, H, W), (O, C / groups, kh, kw), and (O,) or None.
+    """
+    groups = checked_whole("groups", groups, 1)
+    for name, array in (("x", x), ("weight", weight)):
+        if np.ndim(array) != 4:
+            raise ValueError(f"{name} must have 4 axes, got shape {np.shape(array)}")
+    channels, (maps, depth) = x.shape[1], weight.shape[:2]
+    if channels != groups * depth or maps % groups:
+        raise ValueError(
+            f"x has {channels} channels, weight {maps} kernels for {depth}: that does "
+            f"not fit groups={groups}"
+        )
+    if bias is not None and np.shape(bias) != (maps,):
+        raise ValueError(f"bias must have shape ({maps},), got {np.shape(bias)}")
+    return groups
 
 
 def checked_examples(X, y):

@@ -11,6 +11,7 @@ networks call convolution is cross-correlation, the kernel is not turned round:
 
 import numpy as np
 
+from utils.checking import checked_groups
 from utils.convolution1d import output_size, padding_widths
 
 # ------------------------------------------------------------ kernels
@@ -185,6 +186,7 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """
     # As floats: sums of uint8 pixels would overflow.
     x = np.asarray(x, np.result_type(x, weight, np.float32))
+    groups = checked_groups(groups, x, weight, bias)
     windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     N, O, places = len(x), len(weight), np.prod(windows.output)
     kernels = weight.reshape(groups, O // groups, -1)  # (G, O/G, K)
@@ -217,6 +219,7 @@ def conv2d_backward(grad_output, x, weight, stride=1, padding=0, dilation=1, gro
     Raises:
         ValueError: as `conv2d`, or grad_output has another shape than the output.
     """
+    groups = checked_groups(groups, x, weight)
     windows = Windows(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     N, O, places = len(x), len(weight), np.prod(windows.output)
     output = N, O, *windows.output

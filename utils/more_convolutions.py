@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.checking import checked_choice
 from utils.convolution2d import conv2d, conv2d_backward, pair
 
 # ------------------------------------------------------------ transposed, in NumPy
@@ -271,6 +272,9 @@ def fully_convolutional(lenet):
 # ------------------------------------------------------------ a class for each pixel
 
 
+WAYS_UP = ("nearest", "bilinear", "transposed", "skip")
+
+
 def block(in_channels, out_channels, dilation=1):
     """A 3 x 3 convolution that keeps the size, normalised, with a ReLU."""
     where = {"padding": dilation, "dilation": dilation, "bias": False}
@@ -298,12 +302,15 @@ class Segmenter(nn.Module):
     "nearest" or "bilinear" spread the coarse logits, "transposed" learns to, and "skip"
     adds the opinions of the maps of the way down to what it has learnt.
 
+    Raises:
+        ValueError: `up` is none of them.
+
     Source: J. Long, E. Shelhamer and T. Darrell, arXiv:1411.4038.
     """
 
     def __init__(self, up="skip", classes=11, width=12):
         super().__init__()
-        self.up, C = up, width
+        self.up, C = checked_choice("up", up, WAYS_UP), width
         self.fine, self.middle = block(1, C), block(C, 2 * C)
         wide = block(2 * C, 4 * C), block(4 * C, 4 * C, dilation=2)
         self.coarse = nn.Sequential(*wide, nn.Conv2d(4 * C, classes, 1))

@@ -112,7 +112,7 @@ function designBudget(design, channels, size, classes = 10) {
   }
 }
 
-export default explorer("What does a design cost?", ({ model, root, stage, controls, say, reset }) => {
+export default explorer("What does a design cost?", ({ model, root, stage, controls, text, say, reset }) => {
   const state = { design: model.get("design"), image: model.get("image") };
   const { element, body } = table(["layer", "maps", "field", "step", "parameters", "MACs", "activations"]);
   const marked = html("pre", { class: "dn-marked", "aria-hidden": "true" });
@@ -165,10 +165,10 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
   const images = SHAPES.includes(state.image) ? SHAPES : [state.image, ...SHAPES];
   const preset = choice({
     label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, text]) => [text, label])],
-    onchange: (text) => {
-      if (!text) return;
-      state.design = text;
-      input.value = text;
+    onchange: (taken) => {
+      if (!taken) return;
+      state.design = taken;
+      input.value = taken;
       draw();
     },
   });
@@ -181,6 +181,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
       onchange: (image) => { state.image = image; draw(); },
     }), reset,
   );
+  stage.before(controls, text); // the table below grows and shrinks as one types
   root.explorer = { state: () => ({ ...state, ...result() }), budget: designBudget };
   draw();
 });

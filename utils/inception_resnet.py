@@ -1,8 +1,8 @@
 """Inception-ResNet-v2, whole: blocks that branch, join, and add to their input.
 
 The layout is that of the published code, and of timm: 55,843,464 parameters. (It has
-another stem than in the paper, and stages of 320, 1088 and 2080 maps where the paper
-has 384, 1154 and 2048.)
+another stem than in the paper, twice as many blocks, and stages of 320, 1088 and 2080
+maps where the paper has 384, 1154 and 2048.)
 
 Source: C. Szegedy and others, "Inception-v4, Inception-ResNet and the impact of
 residual connections on learning" (2016), arXiv:1602.07261.
@@ -77,7 +77,7 @@ def residual_c(scale=0.2, relu=True):
 
 
 def inception_resnet_v2(num_classes=1000):
-    """(N, 3, 299, 299) -> logits (N, num_classes), v4's figure 15."""
+    """(N, 3, 299, 299) -> logits (N, num_classes); the paper's figure 15, and more."""
     return nn.Sequential(
         stem_resnet(),
         *(residual_a() for _ in range(10)),

@@ -22,7 +22,7 @@ def total(**changes):
 
 
 def variants():
-    """From the published AlexNet to that of the zoos, step by step."""
+    """From the published AlexNet to that of torchvision, step by step."""
     layers = {name: {"groups": 1} for name in ("conv2", "conv4", "conv5")}
     totals, widths = [total(), total(**layers)], []
     for name, old, new in (("conv1", 96, 64), ("conv2", 256, 192), ("conv4", 384, 256)):
@@ -67,6 +67,10 @@ FACTS = [
     computed(
         "With the {} maps of its footnote it would be {:.1f} %.",
         lambda: (lambda v: (v[11], 100 * (v[10] / v[0] - 1)))(variants()),
+    ),
+    cited(
+        "Convolution, pooling",
+        "fukushima1980",
     ),
     cited(
         "all of it was there by 1989.",
@@ -245,7 +249,7 @@ FACTS = [
         "krizhevsky2012",
     ),
     cited(
-        "pixels run from about $-128$ to $128$",
+        "pixels are bytes less their mean, so about $-128$ to $128$",
         "krizhevsky2012",
     ),
     computed(
@@ -346,7 +350,7 @@ FACTS = [
     computed(
         "It has {:,} parameters, {:.1f} % of them in fully connected layers, and does "
         "{:.1f} million MACs an image, {:.1f} % of them in convolutions. "
-        "Ungrouped it would have {:,}; the zoos' net is another one, with "
+        "Ungrouped it would have {:,}; torchvision's net is another one, with "
         "{:,}.",
         lambda: (
             lambda w: (

@@ -430,7 +430,7 @@ FACTS = [
         )(resnet.CifarResNet(20)),
     ),
     computed(
-        "with the stride there ResNet-50 takes {:.2f}, too",
+        "ResNet-50 would take {:.2f} with the stride there",
         lambda: (
             counting.count_macs(network("resnet50", stride_at="3x3"), (3, 224, 224))
             / 1e9

@@ -31,6 +31,7 @@ TAGS = {
     "hide-output",
     "nbval-ignore-output",
     "raises-exception",
+    "times",  # it prints times: `make outputs` leaves them as they were
     "twin",  # the cell defines what utils defines, to the letter
 }
 

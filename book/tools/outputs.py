@@ -8,8 +8,8 @@ Each notebook runs top to bottom in a fresh kernel, in its own folder, two at a 
 A notebook that raises, writes to stderr or shows a progress bar is reported and its
 file is left as it was. What differs from run to run without meaning anything is
 normalised: the kernel's versions, how text was cut into pieces.
-Times that a cell with the tag nbval-ignore-output prints stay as they were; to take
-them anew, clear the output of that cell first. What is made of the notebooks is written
+Times that a cell with the tag `times` prints stay as they were; to take them anew,
+clear the output of that cell first. What is made of the notebooks is written
 too: the tables of chapters in README.md and book/intro.md, and the student copies.
 """
 
@@ -42,7 +42,8 @@ LANGUAGE_INFO = {
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
 }
-MAY_DIFFER = "nbval-ignore-output"
+MAY_DIFFER = "nbval-ignore-output"  # on another processor, or from run to run
+TIMES = "times"
 SECONDS_PER_CELL = 300
 
 
@@ -105,7 +106,7 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
 def keep_times(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Put back the committed outputs that differ from the new ones in numbers only.
 
-    That concerns the cells with the tag MAY_DIFFER.
+    That concerns the cells with the tag TIMES.
     """
 
     def shape(cell) -> str:
@@ -113,7 +114,7 @@ def keep_times(notebook: nbformat.NotebookNode, path: Path) -> None:
 
     before = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
     for cell in notebook.cells:
-        if MAY_DIFFER in cell.metadata.get("tags", []):
+        if TIMES in cell.metadata.get("tags", []):
             old = {**cell, "outputs": before[cell.id].outputs}
             old = nbformat.from_dict(old)
             if shape(old) == shape(cell):

@@ -11,7 +11,7 @@ from utils.figures.design import layers
 PRESETS = {
     "the digit reader of section 13.6": "C16k5v-P-C32-C32-P-C48-C64v-G",
     "LeNet-5": "C6k5b-P-C16k5vb-P-F120-F84",
-    "rule (13.1): 2, 2, 1": "(C16*2-P)*2-F64",
+    "rule (13.1): 2, 2, 1": "C16*2-P-C32*2-P-F64",
     "a perceptron": "F128-F64",
     "all strides": "C16-C16s2-C32-C32s2-G",
     "depthwise separable": "C16-(C16g-C16k1)*2-P-(C16g-C32k1)-G",

@@ -93,7 +93,7 @@ export default explorer("Pool an image, and send the error back", ({ model, root
     });
     const most = Math.max(...delta.flat());
     grid(back.canvas, delta, (r, c, value) => ({
-      fill: shade(value, most, "orange"),
+      fill: shade(value, most),
       stroke: inside(r, c) ? "green" : "line", width: inside(r, c) ? 2 : 1,
       label: `error for row ${r}, column ${c}: ${short(value)}`,
     }));

@@ -171,6 +171,14 @@ def test_the_widest_of_a_wide_design():
         assert design.total(design.budget(text), "parameters") <= parameters
 
 
+@pytest.mark.parametrize(
+    ("shape", "classes"), [((0, 28, 28), 10), ((1, 0, 0), 10), ((1, 28, 28), 0)]
+)
+def test_no_image_and_no_class_are_refused(shape, classes):
+    with pytest.raises(ValueError, match="no image, or no class"):
+        design.budget("C16", shape, classes)
+
+
 def test_a_width_of_nothing_is_one():
     assert design.widest("C0", 10_000) == "C1"
 

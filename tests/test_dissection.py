@@ -141,6 +141,29 @@ def test_a_dropped_unit_leaves_its_shortcut(build):
     assert not torch.allclose(less(x), before)
 
 
+class ModuleUnit(nn.Module):
+    """A unit whose ReLU is a module, used twice, as torchvision's are."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.relu, self.downsample = nn.ReLU(), nn.Identity()
+        self.conv2 = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x):
+        f = self.conv2(self.relu(self.bn1(self.conv1(x))))
+        return self.relu(f + self.downsample(x))
+
+
+def test_a_relu_after_the_addition_belongs_to_no_f():
+    net = nn.Sequential()
+    net.layer1 = nn.Sequential(ModuleUnit(), ModuleUnit()).double().eval()
+    x = maps()
+    for step in trace(net, x)[0]:
+        torch.testing.assert_close(step.output, F.relu(step.x + step.f))
+    assert torch.equal(drop(net, "layer1.0")(x), net.layer1[1](F.relu(x)))
+
+
 def test_a_dropped_projection_stays():
     net, images = trained_like(shortcut="B"), torch.rand(2, 3, 16, 16)
     less = drop(net, "layer1.1", "layer2.0")
@@ -235,6 +258,21 @@ def test_the_gradient_of_the_loss_is_training_s():
     assert list(gradient) == [name for name, _ in net.named_parameters()]
     for name, weight in net.named_parameters():
         torch.testing.assert_close(gradient[name], weight.grad)
+
+
+def test_measuring_draws_nothing_and_asks_for_no_stem():
+    net = nn.Sequential()
+    net.layer1 = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))
+    images, labels = torch.rand(4, 3), torch.arange(4) % 3
+    direction = {"layer1.0.weight": torch.ones(3, 3)}
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    assert list(gradients_by_depth(net, images, labels)) == ["layer1.0", "layer1.1"]
+    loss_gradient(net, images, labels)
+    losses_along(net, direction, [0, 1], images, labels)
+    assert torch.equal(torch.rand(1), expected)
+    assert not images.requires_grad
 
 
 def test_losses_along_a_direction():

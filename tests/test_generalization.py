@@ -186,6 +186,12 @@ def test_label_smoothing_equals_torch(smoothing):
     close(a.grad, b.grad, 1e-6)
 
 
+@pytest.mark.parametrize("smoothing", [-0.1, 1, 1.5])
+def test_a_smoothing_of_all_or_more_is_refused(smoothing):
+    with pytest.raises(ValueError, match="smoothing must be a number, from 0 to less"):
+        g.smooth_labels(torch.tensor([1]), 4, smoothing)
+
+
 def test_smooth_labels_by_hand():
     targets = g.smooth_labels(torch.tensor([1]), 4, 0.2)
     close(targets, torch.tensor([[0.05, 0.85, 0.05, 0.05]]), 1e-6)

@@ -273,6 +273,21 @@ def test_one_command_changes_the_address(copy):
     assert {path: read(path) for path in address.files(copy)} == before
 
 
+def test_a_change_that_was_interrupted_is_completed(copy, monkeypatch):
+    def stop(path, *args, **settings):
+        if path.suffix == ".md":
+            raise KeyboardInterrupt
+        return write(path, *args, **settings)
+
+    write, new = Path.write_text, "https://github.com/Ada/her-course"
+    monkeypatch.setattr(Path, "write_text", stop)
+    with pytest.raises(KeyboardInterrupt):
+        address.change(new, copy)
+    monkeypatch.undo()
+    address.change(new, copy)
+    assert not strangers(copy)
+
+
 @pytest.mark.parametrize("name", ["CITATION.cff", "book/tools/setup_cell.txt"])
 def test_a_forgotten_address_is_found(copy, name):
     text = read(copy / name).replace("github.com/", "github.com/someone-else-")

@@ -317,6 +317,12 @@ def test_places_are_whole_in_bfloat16_too():
     torch.testing.assert_close(found.float(), expected, atol=0.05, rtol=0.05)
 
 
+@pytest.mark.parametrize("padding", [-1, 2, 3])
+def test_a_padding_that_leaves_nothing_is_refused(padding):
+    with pytest.raises(ValueError, match=f"padding .{padding}. must leave some of 4"):
+        mc.conv_transpose1d(np.ones(2), np.ones(3), padding=padding)
+
+
 def test_a_way_up_that_there_is_not():
     with pytest.raises(ValueError, match="up must be one of 'nearest', .* got 'cubic'"):
         mc.Segmenter("cubic")

@@ -69,6 +69,12 @@ def test_likely_mistakes_in_preparing_raise(kind):
         kind().fit(normal(9, 28, 28))  # the axis of the channels is missing
 
 
+def test_what_never_varies_is_only_shifted():
+    """The mean of many tenths is not a tenth, to the last bit."""
+    ready = ours.Standardizer().fit(torch.full((100, 1, 28, 28), 0.1))
+    close(ready(torch.full((1, 1, 28, 28), 0.3)), torch.full((1, 1, 28, 28), 0.2), 1e-6)
+
+
 def test_one_channel_does_not_standardise_three():
     ready = ours.Standardizer().fit(normal(9, 1, 4, 4))
     with pytest.raises(ValueError, match="3 channels, not 1"):

@@ -118,6 +118,15 @@ def test_muon_turns_kernels_and_leaves_the_rest_to_sgd():
         assert now.norm() == pytest.approx(6**0.5, rel=0.01)
 
 
+def test_muon_leaves_a_kernel_of_zeros_finite():
+    conv = nn.Conv2d(2, 3, 3)
+    nn.init.zeros_(conv.weight)
+    optimizer = optimizers.Muon(conv.parameters(), lr=0.1)
+    conv(torch.ones(1, 2, 4, 4)).sum().backward()
+    optimizer.step()
+    assert conv.weight.isfinite().all()
+
+
 def test_muon_goes_on_from_its_state():
     """Stopped after two steps and taken up again, it makes the same third."""
 

@@ -1377,6 +1377,23 @@ def test_figures_of_the_printed_book_have_words(printed):
 # ------------------------------------------------------------ in a folder
 
 
+def test_a_zip_that_was_cut_short_is_no_zip(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    site.mkdir()
+    for name in ("a.html", "index.html"):
+        (site / name).write_text(name)
+
+    def stop(path):
+        if path.name == "index.html":
+            raise KeyboardInterrupt
+        return path.read_text().encode()
+
+    monkeypatch.setattr(Path, "read_bytes", stop)
+    with pytest.raises(KeyboardInterrupt):
+        pack.pack(site, tmp_path / "site.zip")
+    assert not (tmp_path / "site.zip").exists()
+
+
 def test_site_opens_from_a_zip(browser, site, tmp_path):
     """With the network off: formulas, explorers, and what the search finds."""
     files = [tmp_path / name for name in ("one.zip", "two.zip")]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections import defaultdict
 from itertools import count
 from pathlib import Path
 from unittest import mock
@@ -539,6 +540,19 @@ def test_fit_says_what_is_wrong(wrong, message):
         fit(call.pop("model"), call.pop("train"), progress=False, **call)
 
 
+def test_a_schedule_that_waits_for_a_measurement_is_refused():
+    model = linear_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
+    with pytest.raises(ValueError, match="step by itself, got a ReduceLROnPlateau"):
+        quiet(model, (X, Y), epochs=1, optimizer=optimizer, schedule=schedule)
+
+
+def test_large_images_are_finite():
+    large = (1e38 * X / X.max()).astype(np.float32)
+    assert predict(linear_net(), large).shape == (10, 3)
+
+
 def test_evaluate_and_predict_say_what_is_wrong():
     model = linear_net()
     with pytest.raises(ValueError, match="data: labels must lie in 0..2"):
@@ -763,6 +777,7 @@ def test_another_run_is_refused_and_named(tmp_path):
         ({"build": lambda: small_net(nn.ReLU)}, "another model"),
         ({"build": lambda: small_net().double()}, "another weights"),
         ({"data": digits(40, seed=3)}, "another labels"),
+        ({"data": (data[0] / 2, data[1])}, "another images"),
         ({"data": digits(39)}, r"train \(\[40, 1, 6, 6\], now \[39, 1, 6, 6\]\)"),
         ({"test": None}, r"another test \(\[40, 1, 6, 6\], now None\)"),
         ({"lr": 0.2}, "another optimizer"),
@@ -808,6 +823,29 @@ def test_another_schedule_of_the_same_kind_is_another_run(tmp_path):
     go(4)
     with pytest.raises(CheckpointError, match="another schedule's numbers"):
         go(9)
+
+
+def test_a_run_goes_on_with_the_optimizer_that_has_run(tmp_path):
+    """As after Ctrl+C in a notebook: by then the schedule has changed the rate."""
+
+    def go(*epochs, file=None):
+        model = seeded(small_net)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+        settings = {"optimizer": optimizer, "schedule": schedule, "batch_size": 20}
+        for last in epochs:
+            quiet(model, digits(40), epochs=last, checkpoint=file, **settings)
+        return model
+
+    assert_same_weights(go(1, 3, file=tmp_path / "a.pt"), go(3))
+
+
+def test_arrays_and_other_dictionaries_are_read_back(tmp_path):
+    state = {"a": np.arange(3.0), "b": defaultdict(list, {1: [np.ones(2)]})}
+    save_checkpoint(tmp_path / "a.pt", state)
+    found = load_checkpoint(tmp_path / "a.pt")
+    assert found["a"].tolist() == [0, 1, 2]
+    assert found["b"][1][0].tolist() == [1, 1]
 
 
 def test_numbers_of_numpy_are_read_back(tmp_path):

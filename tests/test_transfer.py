@@ -146,6 +146,26 @@ def test_frozen_parts_keep_weights_and_statistics():
         transfer.freeze(net, ["layer9"])
 
 
+def test_parts_that_are_never_called_freeze_too():
+    """GoogLeNet's modules stand in a dictionary, and only what it holds is called."""
+    net = transfer.freeze(SmallGoogLeNet(aux_classifiers=False), ["stem", "blocks"])
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    net.train()(torch.rand(4, 3, 32, 32))
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, before[name], msg=name)
+
+
+def test_a_probe_on_features_that_never_vary_is_finite():
+    layer = transfer.probe(torch.ones(6, 3), torch.arange(6) % 2, 2)
+    assert all(p.isfinite().all() for p in layer.parameters())
+
+
+def test_a_class_twice_is_refused():
+    images = Images(np.zeros((4, 1, 2, 2), np.float32), np.array([0, 1, 1, 2]))
+    with pytest.raises(ValueError, match="classes must differ, got"):
+        transfer.only(images, (1, 1))
+
+
 def test_a_frozen_network_can_be_copied_and_stored(tmp_path):
     net = transfer.freeze(DigitResNet(8), ["bn1"])
     torch.save(net, tmp_path / "net.pt")

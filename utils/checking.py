@@ -70,7 +70,7 @@ def checked_inputs(name, x):
         raise ValueError(
             f"{name}: images must be floating, such as pixels / 255, got {x.dtype}"
         )
-    if not x.float().sum().isfinite():
+    if not x.isfinite().all():
         raise ValueError(f"{name}: images must be finite, some are NaN or infinite")
     return x
 

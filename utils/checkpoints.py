@@ -3,6 +3,7 @@
 import os
 import random
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,17 @@ def save_checkpoint(path, state: dict) -> None:
 
 
 def _plain(value):
-    """With NumPy's numbers as Python's: others would not be read back."""
+    """With NumPy's numbers as Python's, its arrays as tensors, and plain dictionaries.
+
+    Others would not be read back.
+    """
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
     if isinstance(value, dict):
-        return type(value)({k: _plain(v) for k, v in value.items()})
+        kind = OrderedDict if isinstance(value, OrderedDict) else dict
+        return kind((k, _plain(v)) for k, v in value.items())
     if type(value) in (list, tuple):
         return type(value)(map(_plain, value))
     return value
@@ -80,6 +87,15 @@ def read_tensors(file, name: str):
         raise
 
 
+def _described(optimizer) -> str:
+    """Its class and settings, with the learning rate that it began with."""
+    groups = []
+    for group in optimizer.param_groups:
+        kept = {k: v for k, v in group.items() if k not in ("params", "initial_lr")}
+        groups.append(kept | {"lr": group.get("initial_lr", group["lr"])})
+    return f"{type(optimizer).__name__} {_plain(groups)}"
+
+
 class Checkpoint:
     """The file of a run: its settings, and the state of each of its parts.
 
@@ -97,7 +113,7 @@ class Checkpoint:
         self.settings = {
             "model": f"{parts['model']}",
             "weights": [[k, list(v.shape), f"{v.dtype}"] for k, v in weights],
-            "optimizer": f"{parts['optimizer']}",  # with its initial learning rate
+            "optimizer": _described(parts["optimizer"]),
             **settings,
         }
 

@@ -44,7 +44,8 @@ def count_macs(model: nn.Module, input_shape) -> int:
     """MACs of one forward pass of one example.
 
     A model on the `meta` device has shapes but no numbers, so that the cost of a net
-    of any size is found at once: `with torch.device("meta"): model = AlexNet()`.
+    of any size is found at once: `with torch.device("meta"): model = AlexNet()`. (Not
+    of a net that looks at numbers as it is made, such as `LeNet5Original`.)
 
     Args:
         model: any module; left as it was.

@@ -206,9 +206,11 @@ def budget(design, input_shape=(1, 28, 28), classes=10):
 
     Raises:
         ValueError: the text is no design, or a layer does not fit on the maps before
-            it; the place is marked.
+            it; the place is marked. Or a size is below 1.
     """
     channels, n, width = input_shape
+    if min(channels, n, classes) < 1:
+        raise ValueError(f"no image, or no class: {input_shape}, {classes}")
     if n != width:
         raise ValueError(f"images must be square, got {n} × {width}")
     costs = [Cost("image", channels, n, 1, 1, 0, 0, channels * n * n)]

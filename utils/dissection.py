@@ -2,7 +2,8 @@
 
 Each function takes any module in which it finds what it needs, leaves it as it was, and
 works beside it, on its device. A net of stages has them as children called layer1,
-layer2, ..., sequences of units; the shortcut of a unit is its child `downsample`.
+layer2, ..., sequences of units; the shortcut of a unit is its child `downsample`. For
+`trace` and `drop` a unit adds its shortcut to F, and not in place.
 """
 
 import copy
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.training import evaluating
+from utils.training import evaluating, measuring
 
 # Their output belongs to the layer before them.
 ACTIVATIONS = nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU
@@ -97,7 +98,7 @@ def trace(model: nn.Module, images) -> tuple[list[Step], torch.Tensor]:
     names = {unit: name for name, unit in units_of(model).items()}
     for unit in names:
         for name, layer in unit.named_children():
-            if name != "downsample":
+            if name != "downsample" and not isinstance(layer, nn.ReLU):
                 hooks.append(layer.register_forward_hook(after_layer))
         hooks.append(unit.register_forward_hook(after_unit))
     try:
@@ -141,7 +142,11 @@ def drop(model: nn.Module, *names: str) -> nn.Module:
     model = copy.deepcopy(model)
     for name in names:
         unit = model.get_submodule(name)
-        layers = [k for k, _ in unit.named_children() if k != "downsample"]
+        layers = [
+            k
+            for k, layer in unit.named_children()
+            if k != "downsample" and not isinstance(layer, nn.ReLU)
+        ]
         if hasattr(unit, "downsample"):
             for layer in layers:
                 setattr(unit, layer, nn.Identity())
@@ -188,17 +193,18 @@ def gradients_by_depth(model: nn.Module, images, labels) -> dict[str, float]:
     Returns:
         name of the unit -> root of the sum of squares of dL/dx.
     """
-    steps, logits = trace(copy.deepcopy(model).train(), images)
-    loss = F.cross_entropy(logits, labels)
-    gradients = torch.autograd.grad(loss, [step.x for step in steps])
+    with measuring(model) as net:
+        steps, logits = trace(net, images.detach().requires_grad_())
+        loss = F.cross_entropy(logits, labels)
+        gradients = torch.autograd.grad(loss, [step.x for step in steps])
     return {s.name: float(g.norm()) for s, g in zip(steps, gradients, strict=True)}
 
 
 def loss_gradient(model: nn.Module, images, labels) -> dict[str, torch.Tensor]:
     """The gradient of the mean cross-entropy, as in training: name -> dL/dweight."""
-    model = copy.deepcopy(model).train()
-    F.cross_entropy(model(images), labels).backward()
-    return {name: weight.grad for name, weight in model.named_parameters()}
+    with measuring(model) as net:
+        F.cross_entropy(net(images), labels).backward()
+    return {name: weight.grad for name, weight in net.named_parameters()}
 
 
 def losses_along(model: nn.Module, direction, steps, images, labels) -> list[float]:
@@ -215,13 +221,12 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
     Returns:
         the mean cross-entropy for each step.
     """
-    model = copy.deepcopy(model).train()
     weights = {name: model.get_parameter(name).detach() for name in direction}
     losses = []
     for step in steps:
         moved = {name: weights[name] + step * direction[name] for name in weights}
-        with torch.no_grad():
-            logits = torch.func.functional_call(model, moved, images)
+        with measuring(model) as net, torch.no_grad():
+            logits = torch.func.functional_call(net, moved, images)
         losses.append(F.cross_entropy(logits, labels).item())
     return losses
 
@@ -243,11 +248,9 @@ def stem_gradient(model, images, labels, loss=F.cross_entropy) -> dict[str, floa
     Returns:
         {"stem_gradient": the root of the sum of squares of d loss / d weights}.
     """
-    model = copy.deepcopy(model).train()  # with batch statistics of its own
-    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d))
-    device = first.weight.device
-    gpus = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(gpus), torch.enable_grad():
-        error = loss(model(images.to(device)), labels.to(device))
+    with measuring(model) as net:
+        first = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
+        device = first.weight.device
+        error = loss(net(images.to(device)), labels.to(device))
         (gradient,) = torch.autograd.grad(error, first.weight)
     return {"stem_gradient": float(gradient.norm())}

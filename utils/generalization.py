@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.checking import checked_whole
+from utils.checking import checked_number, checked_whole
 from utils.checkpoints import save_checkpoint
 from utils.data import Images
 
@@ -183,7 +183,11 @@ def smooth_labels(labels, classes, smoothing=0.1):
         labels: (N,), int64 from 0.
         classes: how many there are.
         smoothing: from 0 to less than 1.
+
+    Raises:
+        ValueError: smoothing is not.
     """
+    checked_number("smoothing", smoothing, below=1)
     right = F.one_hot(labels, classes).float()
     return (1 - smoothing) * right + smoothing / classes
 
@@ -197,7 +201,7 @@ def label_smoothing_cross_entropy(logits, labels, smoothing=0.1):
         smoothing: from 0 to less than 1; 0 is plain cross-entropy.
 
     Raises:
-        ValueError: labels of another shape.
+        ValueError: labels of another shape, or such a smoothing.
 
     Source: Szegedy and others (2015), arXiv:1512.00567, section 7.
     """

@@ -4,6 +4,8 @@ The layout is that of the published code, and of timm: 55,843,464 parameters. (I
 another stem than in the paper, twice as many blocks, and stages of 320, 1088 and 2080
 maps where the paper has 384, 1154 and 2048.)
 
+Who copies it takes inception_v4.py along.
+
 Source: C. Szegedy and others, "Inception-v4, Inception-ResNet and the impact of
 residual connections on learning" (2016), arXiv:1602.07261.
 """

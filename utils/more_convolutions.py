@@ -21,8 +21,13 @@ def conv_transpose1d(y, w, stride=1, padding=0):
 
     Each value lays down a copy of the kernel, a stride after the one before; n is
     S (p - 1) + m - 2 padding.
+
+    Raises:
+        ValueError: nothing is left, or the padding is below 0.
     """
     x = np.zeros(stride * (len(y) - 1) + len(w))
+    if not 0 <= padding < len(x) / 2:
+        raise ValueError(f"padding ({padding}) must leave some of {len(x)}")
     for t, value in enumerate(y):
         x[stride * t : stride * t + len(w)] += value * w
     return x[padding : len(x) - padding]
@@ -258,7 +263,8 @@ def fully_convolutional(lenet):
     """A trained `utils.lenet.LeNet5` for pages of any size, with the same weights.
 
     (N, 1, H, W) -> logits (N, 10, (H - 32) // 4 + 1, (W - 32) // 4 + 1); paper is -0.1,
-    ink 1.175, as `as_input` makes them. It shares the parameters of `lenet`.
+    ink 1.175, as `as_input` makes them. It looks at the numbers of `lenet`: train or
+    move neither of them afterwards.
 
     Source: J. Long, E. Shelhamer and T. Darrell, arXiv:1411.4038.
     """

@@ -45,7 +45,8 @@ class Standardizer:
         axes = [0, *range(2, x.ndim)]  # all but the channels
         self.mean = x.mean(axes, keepdim=True)
         std = x.std(axes, correction=0, keepdim=True)
-        self.std = torch.where(std > 0, std, 1)  # 1 where nothing varies
+        varies = x.amax(axes, keepdim=True) > x.amin(axes, keepdim=True)
+        self.std = torch.where(varies, std, 1)
         return self
 
     def __call__(self, x):
@@ -55,8 +56,9 @@ class Standardizer:
             ValueError: other channels or axes than those of the training set.
         """
         x = as_floats(x)
-        if x.shape[1] != self.mean.shape[1]:
-            raise ValueError(f"{x.shape[1]} channels, not {self.mean.shape[1]}")
+        channels = self.mean.shape[1]
+        if x.shape[1] != channels:
+            raise ValueError(f"{x.shape[1]} channels, not {channels}")
         if x.ndim != self.mean.ndim:
             raise ValueError(f"{x.ndim} axes, not {self.mean.ndim}")
         return (x - self.mean) / self.std

@@ -102,6 +102,7 @@ def muon_step(params, velocities, learning_rate, momentum=0.95, weight_decay=0):
 class Muon(torch.optim.Optimizer):
     """Muon for the kernels of convolutions, SGD for all other weights.
 
+    Other than torch.optim.Muon, it takes all of a model's parameters, and no groups.
     Before each step a kernel is brought to the length sqrt(out_channels). Batch
     normalisation behind it makes up for that (do not use it without), and so the
     learning rate is about the angle, in radians, by which a step turns the kernel.
@@ -135,7 +136,7 @@ class Muon(torch.optim.Optimizer):
                 if "velocity" not in self.state[p]:
                     self.state[p]["velocity"] = torch.zeros_like(p)
                 if p.ndim == 4:
-                    p.mul_(len(p) ** 0.5 / p.norm())
+                    p.mul_(len(p) ** 0.5 / p.norm().clamp(min=1e-12))
             velocities = [self.state[p]["velocity"] for p in params]
             settings = group["lr"], group["momentum"], group["weight_decay"]
             update(params, velocities, *settings)

@@ -1,4 +1,7 @@
-"""A small GoogLeNet, of the same blocks, for images of 32 x 32 or 28 x 28."""
+"""A small GoogLeNet, of the same blocks, for images of 32 x 32 or 28 x 28.
+
+Who copies it takes alexnet.py and inception.py along.
+"""
 
 import torch
 import torch.nn.functional as F

@@ -5,6 +5,7 @@ checked input, a device, seeds, and checkpoints from which a killed run goes on 
 never stopped.
 """
 
+import copy
 import math
 import os
 import random
@@ -301,6 +302,7 @@ def _settings(
     hidden = ("last_epoch", "lr_lambdas")
     ways = {} if schedule is None else schedule.state_dict()
     ways = {k: v for k, v in ways.items() if k[0] != "_" and k not in hidden}
+    data = [part for part in (train, test) if part is not None]
     return {
         "batch_size": batch_size,
         "seed": int(seed),
@@ -309,7 +311,8 @@ def _settings(
         "schedule": schedule
         and f"{type(schedule).__name__} {getattr(schedule, 'total_steps', '')}".strip(),
         "schedule's numbers": words(ways),
-        "labels": [mark(part[1]) for part in (train, test) if part is not None],
+        "images": [float(part[0][:1].cpu().double().sum()) for part in data],
+        "labels": [mark(part[1]) for part in data],
         "loss": words(loss),
         "augment": words(augment),
         "autocast": f"{autocast}",
@@ -449,6 +452,18 @@ def evaluating(model: nn.Module):
             module.training = training
 
 
+@contextmanager
+def measuring(model: nn.Module):
+    """Within, a copy of `model` in training mode; torch's generators stay as they were.
+
+    Dropout may draw, and batch normalisation has statistics of its own.
+    """
+    device = next(model.parameters()).device
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus), torch.enable_grad():
+        yield copy.deepcopy(model).train()
+
+
 def trial_run(model: nn.Module, *inputs: torch.Tensor):
     """The output for `inputs`, leaving no gradient, statistic or drawn number behind.
 
@@ -509,6 +524,8 @@ def _checked_optimizer(optimizer, model):
 def _check_options(optimizer, schedule, autocast, probe):
     if schedule is not None and getattr(schedule, "optimizer", None) is not optimizer:
         raise ValueError("schedule must be made with the optimizer that is given")
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        raise ValueError("schedule must step by itself, got a ReduceLROnPlateau")
     if autocast not in (None, torch.bfloat16):
         raise ValueError(f"autocast must be torch.bfloat16 or None, got {autocast!r}")
     if not (probe is None or callable(probe)):

@@ -20,12 +20,14 @@ def only(images, classes):
     """The `Images` of some classes, numbered anew: 0, 1, … in the order given.
 
     Raises:
-        ValueError: one of the classes does not occur.
+        ValueError: one of the classes does not occur, or is given twice.
     """
     kept = np.isin(images.y, classes)
     if missing := set(classes) - set(images.y.tolist()):
         raise ValueError(f"there are no images of classes {sorted(missing)}")
     new = {label: k for k, label in enumerate(classes)}
+    if len(new) < len(classes):
+        raise ValueError(f"classes must differ, got {classes}")
     labels = np.array([new[label] for label in images.y[kept]])
     return Images(images.x[kept], labels)
 
@@ -116,7 +118,7 @@ def probe(features, labels, classes, penalty=1e-3):
         nn.Linear from F to `classes`.
     """
     features = features.detach()
-    mean, scale = features.mean(dim=0), features.std()
+    mean, scale = features.mean(dim=0), features.std().clamp(min=1e-12)
     z = (features - mean) / scale
     layer = nn.Linear(features.shape[1], classes).to(features)
     nn.init.zeros_(layer.weight)
@@ -180,7 +182,8 @@ def freeze(model, parts):
     for name in parts:
         if name not in known:
             raise ValueError(f"no part {name!r} among {', '.join(known)}")
-        known[name].requires_grad_(False).register_forward_pre_hook(stay)
+        for part in known[name].requires_grad_(False).modules():
+            part.register_forward_pre_hook(stay)
     return model
 
 

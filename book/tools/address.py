@@ -76,7 +76,8 @@ def change(address: str, root: Path = ROOT) -> list[Path]:
     """
     new, old = forms(address), forms(layout.repository(root))
     changed = []
-    for path in files(root):
+    last = root / "_config.yml"  # from which `old` is read: a second run may go on
+    for path in sorted(files(root), key=lambda path: path == last):
         before = after = path.read_text(encoding="utf-8")
         for one, other in zip(old, new, strict=True):
             after = pattern(one).sub(lambda _, other=other: other, after)

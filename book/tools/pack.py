@@ -30,7 +30,8 @@ def pack(site: Path, path: Path) -> None:
     files = [file for file in site.rglob("*") if file.is_file()]
     files = {file.relative_to(site).as_posix(): file for file in files}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
+    part = path.with_name(f"{path.name}.part")  # a zip that is cut short opens, too
+    with zipfile.ZipFile(part, "w") as archive:
         for name in sorted(files.keys() - SERVED):
             entry = zipfile.ZipInfo(f"{path.stem}/{name}", date_time=EPOCH)
             entry.create_system = 3  # Unix, wherever it is made
@@ -38,6 +39,7 @@ def pack(site: Path, path: Path) -> None:
             stored = files[name].suffix in PACKED
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[name].read_bytes())
+    part.replace(path)
 
 
 def main() -> int:

@@ -164,7 +164,7 @@ export default explorer("What does a design cost?", ({ model, root, stage, contr
   });
   const images = SHAPES.includes(state.image) ? SHAPES : [state.image, ...SHAPES];
   const preset = choice({
-    label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, text]) => [text, label])],
+    label: "or take", value: "", options: [["", "…"], ...model.get("presets").map(([label, line]) => [line, label])],
     onchange: (taken) => {
       if (!taken) return;
       state.design = taken;

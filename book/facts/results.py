@@ -404,7 +404,8 @@ FACTS = [
         "a run of ResNet-20 took {:.0f} to {:.0f} minutes on one thread, that of "
         "ResNet-56 {:.0f} on two, alongside other work. The paper has",
         lambda: (
-            *minutes("resnet-cifar10-best"),
+            minutes("resnet-cifar10-best")[0],
+            minutes("resnet-cifar10-sgd")[1],
             minutes("resnet56-cifar10-best")[0],
         ),
     ),
@@ -415,6 +416,10 @@ FACTS = [
         for fact in lines(
             name, "NAME | {parameters} | {epochs} | {learnt} % | {errors} | {percent} %"
         )
+    ),
+    *lines(
+        "resnet-cifar10-sgd",
+        "NAME, by SGD | {parameters} | {epochs} | {learnt} % | {errors} | {percent} %",
     ),
     computed(
         "turns a kernel, {} here, was held against others on {:,} images held out from "

@@ -313,7 +313,8 @@ def recipes(errors: dict, paper: float):
     fig, ax = plt.subplots(figsize=(4.9, 3))
     for k, (recipe, lines) in enumerate(errors.items()):
         epochs = range(1, lines.shape[1] + 1)
-        look = {"color": plotting.PALETTE[1 - k], "ls": ["--", "-"][k]}
+        color = plotting.PALETTE[[1, 2, 0][k]]
+        look = {"color": color, "ls": ["--", "-.", "-"][k]}
         ax.plot(epochs, lines[0], lw=1.2, label=recipe, **look)
         ax.plot(epochs, lines[1:].T, lw=1.2, **look)
     ax.axhline(paper, color=plotting.MUTED, lw=1, ls=":")

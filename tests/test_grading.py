@@ -1307,6 +1307,51 @@ def test_a_contested_test_is_overruled_and_points_may_change(course):
     assert (course.root / "runs").read_text() == "wu\n", "points need no other run"
 
 
+def test_marks_without_an_answer_say_why(course):
+    """Each row that gives no point is told, in the table and in the summary."""
+    (course.root / "roster.csv").write_text("id,name\n7,wu\n8,li\n9,Bo\n", "utf-8")
+    course.hand_in("wu.ipynb", RIGHT | {"ex4-written": "No."})
+    course.hand_in("li.ipynb", RIGHT | {"ex4-written": "So."})
+    course.hand_in("Bo/7.pdf", {})
+    roster = ("--roster", course.root / "roster.csv")
+    course.grade(*roster)
+    assert "<code>ex1-test</code>" in course.page("7")
+    path = course.out / "written.csv"
+    reasons = {
+        ("7", "00-small", "ex1-test-a"): "00-small has no cell 'ex1-test-a'; "
+        "it has ex1-test",
+        ("7", "00-small", "test"): "00-small has no cell 'test'; "
+        "it has ex1-test, ex2-test, ex3-test, ex4-written",
+        ("7", "00", "ex2-test"): "there is no assignment '00'",
+        ("9", "00-small", "ex2-test"): "'9' has no notebook here",
+        ("eva", "00-small", "ex2-test"): "nobody here is 'eva'",
+    }
+    found = table(path)
+    wrong = {"7": "5", "8": "zwei"}
+    for row in found:
+        row["points"] = wrong[row["student"]]
+    for student, slug, name in reasons:
+        row = dict.fromkeys(marks.MARKS, "") | {"student": student, "cell": name}
+        found.append(row | {"assignment": slug, "points": "1"})
+    rows = [[row[name] for name in marks.MARKS] for row in found]
+    marks.write_table(path, [marks.MARKS, *rows])
+    for _ in range(2):
+        said = course.grade(*roster)
+        states = {
+            (row["student"], row["assignment"], row["cell"]): row["state"]
+            for row in table(path)
+        }
+        for key, why in reasons.items():
+            assert f"written.csv: {why} ({', '.join(key)})." in said
+            assert states[key] == why
+        for student, why in (
+            ("7", "from 0 to 4, not 5"),
+            ("8", "a number from 0 to 4: 'zwei' is no number"),
+        ):
+            where = f"({student}, 00-small, ex4-written)"
+            assert f"written.csv: points must be {why} {where}." in said
+
+
 def test_pictures_are_shown_and_read_back(course):
     data = f"![d](data:image/png;base64,{PIXEL * 2000})"
     pictures = {"p.png": {"image/png": PIXEL}}

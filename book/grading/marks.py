@@ -33,6 +33,7 @@ MARKS = [
 NEEDED = ("student", "assignment", "cell", "points")
 LONGEST = 30_000  # characters of an answer in a table; Excel cuts a cell at 32,767
 LARGEST = 200 * 2**20  # bytes of a table
+WRONG = "points must be"  # how what is said of points that cannot be given begins
 
 
 # --- tables
@@ -141,6 +142,7 @@ class Mark:
     row: dict
     points: float | None = None
     wrong: str = ""  # what is wrong with the points, if anything
+    lost: str = ""  # why no answer here has it, if none has
     used: bool = field(default=False, compare=False)
 
     def shown(self) -> list[str]:
@@ -203,9 +205,9 @@ def read_marks(path: Path, known: list[str] = ()) -> tuple[list[Mark], list[str]
 def judge(mark: Mark, most: float) -> str:
     """What is wrong with the points of a mark for a cell of `most` points; or ""."""
     if mark.wrong:
-        return f"points must be a number from 0 to {number(most)}: {mark.wrong}"
+        return f"{WRONG} a number from 0 to {number(most)}: {mark.wrong}"
     if mark.points is not None and not 0 <= mark.points <= most:
-        return f"points must be from 0 to {number(most)}, not {number(mark.points)}"
+        return f"{WRONG} from 0 to {number(most)}, not {number(mark.points)}"
     return ""
 
 

@@ -13,6 +13,7 @@ from book.tools.exercises import GradingError, exercise_of, points, titles, writ
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
+SETTLED = ("marked", "overruled", "changed")  # states of a mark that had its answer
 
 
 def plain_page(one) -> str:
@@ -93,6 +94,8 @@ class Report:
         self.found, self.masters, self.sheet = found, masters, sheet
         self.roster, self.chosen, self.written_at = roster, chosen, 0.0
         self.names_pages()
+        for mark in sheet.marks:
+            mark.lost = astray(mark, self)
         self.extra = {}  # who handed in nothing, by assignment
         slugs = sorted({one.slug for one in found if one.notebook})
         for slug in slugs if roster else []:
@@ -207,11 +210,43 @@ def write_written(report: Report) -> int:
             rows.append(own | dict(zip(marks.MARKS, row, strict=True)))
     for mark in report.sheet.marks:  # whose owner is not here, or not graded yet
         if id(mark) not in done:
-            if not mark.used:
-                mark.row["state"] = mark.row["state"] or "not in this folder"
+            if not mark.used and not mark.row["state"].startswith(SETTLED):
+                mark.row["state"] = mark.lost
             rows.append(dict(mark.row))
     report.sheet.write(rows)
     return count
+
+
+def astray(mark, report: Report) -> str:
+    """Why a mark belongs to no answer here; "" if it does."""
+    slug, name = mark.row["assignment"], mark.row["student"]
+    if mark.used or mark.lost:
+        return mark.lost
+    if slug not in report.masters:
+        return f"there is no assignment '{slug}'"
+    key, find = platforms.key_of(name), report.roster and report.roster.find
+    here = [o for o in report.found if key in map(platforms.key_of, receive.names(o))]
+    if any(one.slug == slug and one.notebook for one in here):
+        return f"more than one here is '{name}'"
+    if here or (find and find(platforms.Sender(name=name))):
+        return f"'{name}' has no notebook here"
+    return f"nobody here is '{name}'"
+
+
+def odd_marks(report: Report) -> list[str]:
+    """The marks that give no points, and why."""
+    said = []
+    for mark in report.sheet.marks:
+        if mark.lost and mark.shown():
+            row = mark.row
+            where = f"{row['student']}, {row['assignment']}, {row['cell']}"
+            said.append(f"written.csv: {mark.lost} ({where}).")
+    for one in report.found:
+        for cell, grade in one.grades.items():
+            if grade["state"].startswith(marks.WRONG):
+                where = f"{receive.id_of(one)}, {one.slug}, {cell}"
+                said.append(f"written.csv: {grade['state']} ({where}).")
+    return said
 
 
 def changed(grade: dict) -> bool:
@@ -300,7 +335,7 @@ def tell(report: Report, left_out: list[str], said: list[str]) -> None:
             "written.csv was filled in meanwhile. That is kept, and counts when the "
             "same command is run again."
         )
-    for text in [*left_out, *report.sheet.said, *said]:
+    for text in [*left_out, *report.sheet.said, *odd_marks(report), *said]:
         print(f"  {text}")
     open_ = sum(g["waiting"] for one in found for g in one.grades.values())
     print(f"Grades:   {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")

@@ -1392,7 +1392,7 @@ def test_numbers_may_be_those_of_the_student(course):
     own.cells[-1].source = "Because."
     (course.folder / "0012345.ipynb").write_text(json.dumps(own), "utf-8")
     arguments = ["--roster", course.root / "roster.csv", "--variants"]
-    course.grade(*arguments)
+    assert "VARIANTS" not in course.grade(*arguments)
     assert len(table(course.out / "grades.csv")) == 1, (
         "handed in, and not as a stranger"
     )
@@ -1401,7 +1401,10 @@ def test_numbers_may_be_those_of_the_student(course):
     mine = next(c.source for c in own.cells if c.id == "ex1-numbers")
     assert numbers["ex1-numbers"] == mine
     assert course.rows()["0012345"]["note"] == ""
-    course.grade()
+    said = course.grade().split("\n")
+    forgotten = "1 notebook has numbers made for a student: grade with VARIANTS=1."
+    assert [line.strip() for line in said].count(forgotten) == 2
+    assert said[0] == forgotten, "before anything runs, and in the summary"
     assert "made for 0012345" in course.rows()["0012345"]["note"]
     with pytest.raises(GradingError, match="VARIANTS needs ROSTER"):
         grade.options([str(course.folder), "--variants"])

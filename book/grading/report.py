@@ -316,6 +316,8 @@ def tell(report: Report, left_out: list[str], said: list[str]) -> None:
     for one in found:
         count[one.status] = count.get(one.status, 0) + 1
     print("\n" + ", ".join(f"{n} {status}" for status, n in sorted(count.items())))
+    for text in receive.forgotten(found):
+        print(f"  {text}")
     for one in found:
         why = " ".join(one.notes + one.run_notes + one.remarks)
         if one.status != "ok":

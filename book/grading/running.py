@@ -28,7 +28,9 @@ from book.tools.exercises import (
     GradingError,
     digest,
     kind,
+    numbers_of,
     student_copy,
+    vary,
     write,
 )
 
@@ -72,10 +74,15 @@ def fingerprint(*parts) -> str:
 
 
 def take_all(found: list, masters: dict, variants: bool) -> None:
-    """Read all submissions, and put their cells in order."""
+    """Read all submissions, and put their cells in order; say if VARIANTS is missing.
+
+    That does not stop the others: it is the student's notebook that says it.
+    """
     copies = {slug: student_copy(master, slug) for slug, master in masters.items()}
     for one in found:
         take_in(one, copies, masters, variants)
+    for text in receive.forgotten(found):
+        print(text, flush=True)
 
 
 def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
@@ -110,6 +117,9 @@ def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
     if notebook.metadata["variant"] != one.variant:
         whose = notebook.metadata["variant"] or "nobody in particular"
         one.remarks.append(f"The notebook was made for {whose}.")
+    if (own := notebook.metadata["variant"]) and not variants:
+        numbers = numbers_of(vary(masters[one.slug], own))
+        one.personal = numbers != numbers_of(masters[one.slug])
     if any(SOLUTION[0] in c.source or HIDDEN[0] in c.source for c in notebook.cells):
         one.remarks.append("It holds marks that only the master has (BEGIN SOLUTION).")
     done = cells.restore(notebook, copy, masters[one.slug])

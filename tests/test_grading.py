@@ -986,6 +986,17 @@ def test_points_that_are_none_stop_nothing():
     assert marks.settle(mark, "v1", 5) == (3.0, "marked when the most was 4")
     given, state = marks.settle(mark, "v2", 4)
     assert (given, state) == (None, "changed since marked (3 of 4): mark it again")
+    # What the most was is known as long as the points are the same.
+    state = marks.remembered(mark, marks.settle(mark, "v1", 5)[1])
+    later = row | {"max": "5", "state": state}
+    for points, most, state in (
+        (3.0, 5, "marked when the most was 4"),
+        (3.0, 6, "marked when the most was 4"),
+        (3.0, 4, "marked"),
+        (3.5, 5, "marked"),
+    ):
+        mark = marks.Mark(later | {"points": str(points)}, points)
+        assert marks.settle(mark, "v1", most) == (points, state)
 
 
 # --- the feedback page, in nbgrader's environment
@@ -1304,7 +1315,19 @@ def test_a_contested_test_is_overruled_and_points_may_change(course):
     course.write_master(master)
     course.grade()
     assert course.rows()["wu"]["max"] == "14"
+    for _ in range(2):
+        (row,) = (row for row in table(path) if row["cell"] == "ex1-test")
+        state = "overruled; marked when the most was 1 (1 of 1)"
+        assert (row["state"], row["max"]) == (state, "5")
+        assert "1 mark was given when the most was another" in course.grade()
     assert (course.root / "runs").read_text() == "wu\n", "points need no other run"
+    rows = [row | {"points": row["points"].replace("1", "4")} for row in table(path)]
+    rows = [[row[name] for name in marks.MARKS] for row in rows]
+    marks.write_table(path, [marks.MARKS, *rows])
+    assert "the most was another" not in course.grade()
+    assert course.rows()["wu"]["total"] == "4"
+    states = {row["cell"]: row["state"] for row in table(path)}
+    assert states["ex1-test"] == "overruled"
 
 
 def test_marks_without_an_answer_say_why(course):

@@ -39,7 +39,7 @@ def score(one, master, run: dict) -> None:
         if given is not None:
             grade["points"] = given
             if what == "test":
-                state = "overruled"
+                state = "overruled" if state == "marked" else f"overruled; {state}"
                 grade["note"] = "Marked by a person."
         elif what == "test":
             passed = tests.get(cell.id, {}).get("passed") is True

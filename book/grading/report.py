@@ -203,6 +203,7 @@ def write_written(report: Report) -> int:
             state = grade["state"] or ("to be marked" if grade["waiting"] else "")
             if cell in one.doubtful and grade["waiting"]:
                 state = "look: " + state
+            state = marks.remembered(mark, state)
             row = [receive.id_of(one), receive.name_of(one), one.slug]
             row += [task_names.get(exercise_of(cell), ""), cell, grade["max"], worth]
             row += [comment, state, answer, version(one, cell)]
@@ -234,7 +235,7 @@ def astray(mark, report: Report) -> str:
 
 
 def odd_marks(report: Report) -> list[str]:
-    """The marks that give no points, and why."""
+    """What is to be said of marks: those that give no points, and why; old ones."""
     said = []
     for mark in report.sheet.marks:
         if mark.lost and mark.shown():
@@ -246,6 +247,13 @@ def odd_marks(report: Report) -> list[str]:
             if grade["state"].startswith(marks.WRONG):
                 where = f"{receive.id_of(one)}, {one.slug}, {cell}"
                 said.append(f"written.csv: {grade['state']} ({where}).")
+    grades = [grade for one in report.found for grade in one.grades.values()]
+    if count := sum("when the most was" in grade["state"] for grade in grades):
+        marked = "1 mark was" if count == 1 else f"{count} marks were"
+        said.append(
+            f"written.csv: {marked} given when the most was another: change the "
+            "points, or empty `state` where they are to stay."
+        )
     return said
 
 

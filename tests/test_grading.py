@@ -1312,9 +1312,12 @@ def test_a_contested_test_is_overruled_and_points_may_change(course):
     assert states["ex4-written"]["points"] == "many", "nothing is dropped"
     master = small_master()
     change("ex1-test", points=5)(master)
+    text = head(1).replace("(1 points)", "(5 points)")
+    change("ex1-text", source=text)(master)
     course.write_master(master)
     course.grade()
     assert course.rows()["wu"]["max"] == "14"
+    assert "Exercise 1 (5 points)" in course.page("wu")
     for _ in range(2):
         (row,) = (row for row in table(path) if row["cell"] == "ex1-test")
         state = "overruled; marked when the most was 1 (1 of 1)"

@@ -305,6 +305,15 @@ def test_given_cells_come_back_and_answers_stay():
     assert "check('3')" not in [one.source for one in done.cells]
 
 
+@pytest.mark.parametrize("reading", [read_again, stripped])
+def test_a_cell_for_an_answer_that_is_gone_is_told(reading):
+    notebook = student_copy(small_master(), RIGHT)
+    gone = ("ex2", "ex4-written")
+    notebook.cells = [c for c in notebook.cells if c.id not in gone]
+    _, said = restored(notebook, read=reading)
+    assert said.notes == [f"Cell {name}: it is missing." for name in gone]
+
+
 def test_what_was_written_into_a_given_cell_runs_before_it():
     changed = {"ex1-check": 'import math\ncheck("1")', "ex2-check": "# fine\ncheck(2)"}
     notebook = student_copy(small_master(), changed)

@@ -1563,6 +1563,16 @@ def test_grade_refuses_a_number_that_means_nothing(number, tmp_path):
         grade.options([str(tmp_path), *number])
 
 
+def test_what_a_class_hands_in_is_not_pushed():
+    page = (ROOT / "book" / "teach.md").read_text("utf-8")
+    (names,) = re.findall(r"^make grade SUBMISSIONS=(\S+) ROSTER=(\S+)$", page, re.M)
+    names = [*names, "submissions-graded/grades.csv", "week 4-graded/grades.csv"]
+    done = subprocess.run(
+        ["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.replace('"', "").splitlines() == names
+
+
 # --- a class, run for good
 
 QUICK = ("04-convolution-2d", "03-convolution-1d")  # whose solutions run in seconds

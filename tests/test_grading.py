@@ -141,6 +141,7 @@ def longer(master):
         (longer, "does not say that it has 300 s"),
         (change("ex1-test", points=None), "needs points"),
         (change("ex1-test", points=-1), "must be positive"),
+        (change("ex3-test", points=5), "ex3: its text says 3 points, its cells 5"),
         (change("ex1-test", locked=False), "'locked' must be true"),
         (change("ex1", id="ex1-b"), "is not the cell's id"),
         (change("ex2", id="ex1", grade_id="ex1"), "not unique"),
@@ -1752,6 +1753,7 @@ def test_what_is_handed_out(tmp_path, monkeypatch):
     mine = nbformat.read(folder / names[1], as_version=nbformat.NO_CONVERT)
     assert mine.metadata["variant"] == "李/雷"
     assert any("hidden=False" in cell.source for cell in mine.cells)
+    assert "task 1, on the cases that you see here, and" in mine.cells[0].source
     assert exercises.main(["--checks", "none", slug]) == 0
     bare = (tmp_path / "student" / f"{slug}.ipynb").read_text("utf-8")
     assert "check(" not in bare

@@ -23,6 +23,7 @@ from book.tools import exercises, grade
 from book.tools.exercises import ROOT, TEXT_STUB, GradingError, exercise_of, kind
 
 SCHEMA = {"schema_version": 3, "task": False}
+TEACH = cells.folded((ROOT / "book" / "teach.md").read_text("utf-8"))
 
 
 def cell(make, name: str, source: str, **marks):
@@ -1460,6 +1461,9 @@ def test_a_roster_gives_rows_and_imports(course):
     assert "maximum is 14" not in said
     done = table(course.out / "import" / "00-small-moodle.csv")
     assert [row["Grade"] for row in done] == ["", "6"]
+    done = table(course.out / "import" / "00-small.csv")
+    assert [row["ID number"] for row in done] == ["", "008"]
+    assert "stay empty, not 0 as in `grades.csv`" in TEACH
     box = course.out / "import" / "00-small-moodle-feedback.zip"
     with zipfile.ZipFile(box) as inside:
         assert inside.namelist() == [f"{name}_feedback.html"]
@@ -1565,8 +1569,7 @@ def test_grade_refuses_a_number_that_means_nothing(number, tmp_path):
 
 
 def test_what_a_class_hands_in_is_not_pushed():
-    page = (ROOT / "book" / "teach.md").read_text("utf-8")
-    (names,) = re.findall(r"^make grade SUBMISSIONS=(\S+) ROSTER=(\S+)$", page, re.M)
+    (names,) = re.findall(r"make grade SUBMISSIONS=(\S+) ROSTER=(\S+)", TEACH)
     names = [*names, "submissions-graded/grades.csv", "week 4-graded/grades.csv"]
     done = subprocess.run(
         ["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True
@@ -1750,6 +1753,7 @@ def test_what_is_handed_out(tmp_path, monkeypatch):
     folder = tmp_path / "variants" / slug
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"007_{slug}.ipynb", f"李_雷_{slug}.ipynb"]
+    assert f"as in `0012345_{slug}.ipynb`: mail it" in TEACH
     mine = nbformat.read(folder / names[1], as_version=nbformat.NO_CONVERT)
     assert mine.metadata["variant"] == "李/雷"
     assert any("hidden=False" in cell.source for cell in mine.cells)
@@ -1757,6 +1761,7 @@ def test_what_is_handed_out(tmp_path, monkeypatch):
     assert exercises.main(["--checks", "none", slug]) == 0
     bare = (tmp_path / "student" / f"{slug}.ipynb").read_text("utf-8")
     assert "check(" not in bare
+    assert "copies without it, in their place" in TEACH
     solved = (tmp_path / "solutions" / f"{slug}.ipynb").read_text("utf-8")
     assert "BEGIN SOLUTION" in solved
     assert "{{" not in solved

@@ -1469,6 +1469,27 @@ def test_a_roster_gives_rows_and_imports(course):
         assert inside.namelist() == [f"{name}_feedback.html"]
 
 
+def test_what_cannot_be_read_belongs_to_the_only_chapter(course):
+    (course.root / "roster.csv").write_text(MOODLE, encoding="utf-8-sig")
+    ann, lei = "Ann B_4711_assignsubmission_file", "雷 李_12_assignsubmission_file"
+    course.hand_in(f"{ann}/homework.pdf", {})
+    course.hand_in(f"{lei}/a.ipynb", RIGHT)
+    (course.folder / lei / "a (1).ipynb").write_text('{"cells": [')
+    said = course.grade("--roster", course.root / "roster.csv")
+    assert "no notebook: Ann B" in said
+    assert "nothing handed in" not in said
+    rows = [row for row in table(course.out / "grades.csv") if row["student"] == "007"]
+    (row,) = rows
+    assert (row["assignment"], row["total"], row["max"]) == ("00-small", "0", "10")
+    assert "No notebook (.ipynb) was handed in" in course.page("007")
+    done = table(course.out / "import" / "00-small-moodle.csv")
+    assert [row["Grade"] for row in done] == ["", "6"]
+    box = course.out / "import" / "00-small-moodle-feedback.zip"
+    with zipfile.ZipFile(box) as inside:
+        assert inside.namelist() == [f"{n}_feedback.html" for n in (ann, lei)]
+        assert "6 of 10 points" in inside.read(f"{lei}_feedback.html").decode()
+
+
 def test_odd_submissions_stop_nobody(course):
     course.hand_in("li (1).ipynb", RIGHT)
     course.hand_in("li.ipynb", {})

@@ -13,6 +13,7 @@ from book.tools.exercises import GradingError, exercise_of, points, titles, writ
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
+UNREAD = ("no notebook", "unreadable")
 SETTLED = ("marked", "overruled", "changed")  # states of a mark that had its answer
 
 
@@ -93,11 +94,15 @@ class Report:
     def __init__(self, found: list, masters: dict, sheet: Sheet, roster, chosen):
         self.found, self.masters, self.sheet = found, masters, sheet
         self.roster, self.chosen, self.written_at = roster, chosen, 0.0
-        self.names_pages()
         for mark in sheet.marks:
             mark.lost = astray(mark, self)
         self.extra = {}  # who handed in nothing, by assignment
         slugs = sorted({one.slug for one in found if one.notebook})
+        have = {receive.owner(one) for one in found if one.notebook}
+        for one in found if len(slugs) == 1 else []:  # it can only be meant for that
+            if one.status in UNREAD and receive.owner(one) not in have:
+                one.slug = slugs[0]
+        self.names_pages()
         for slug in slugs if roster else []:
             have = {id(one.person) for one in found if one.slug == slug}
             people = [p for p in roster.people if id(p) not in have]
@@ -293,7 +298,8 @@ def write_for_import(report: Report) -> list[str]:
                 f"{number(most)} points: Moodle skips what is above. Set it there."
             )
         for name in ("moodle", "canvas"):
-            pages = [one for one in mine if one.sender.platform == name]
+            pages = [one for one in report.found if one.slug == slug]
+            pages = [one for one in pages if one.sender.platform == name]
             pages = [one for one in pages if one.sender.prefix]
             if pages:
                 pack(folder / f"{slug}-{name}-feedback.zip", pages, report.chosen.out)
@@ -309,12 +315,15 @@ def pack(path: Path, found: list, out: Path) -> None:
     (app/models/assignment.rb).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    pages = {}
+    for one in sorted(found, key=lambda one: bool(one.grades)):  # the graded one counts
+        name = f"{one.sender.prefix}feedback.html"
+        if one.sender.platform == "moodle":
+            name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
+        pages[name] = one.page
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as box:
-        for one in found:
-            name = f"{one.sender.prefix}feedback.html"
-            if one.sender.platform == "moodle":
-                name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
-            box.write(out / one.page, name)
+        for name, page in pages.items():
+            box.write(out / page, name)
 
 
 def tell(report: Report, left_out: list[str], said: list[str]) -> None:

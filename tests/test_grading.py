@@ -1350,6 +1350,8 @@ def test_marks_without_an_answer_say_why(course):
     course.hand_in("wu.ipynb", RIGHT | {"ex4-written": "No."})
     course.hand_in("li.ipynb", RIGHT | {"ex4-written": "So."})
     course.hand_in("Bo/7.pdf", {})
+    for number in (11, 12):
+        course.hand_in(f"Li Wei_{number}_assignsubmission_file/x.ipynb", RIGHT)
     roster = ("--roster", course.root / "roster.csv")
     course.grade(*roster)
     assert "<code>ex1-test</code>" in course.page("7")
@@ -1362,6 +1364,7 @@ def test_marks_without_an_answer_say_why(course):
         ("7", "00", "ex2-test"): "there is no assignment '00'",
         ("9", "00-small", "ex2-test"): "'9' has no notebook here",
         ("eva", "00-small", "ex2-test"): "nobody here is 'eva'",
+        ("Li Wei", "00-small", "ex2-test"): "more than one here is 'Li Wei'",
     }
     found = table(path)
     wrong = {"7": "5", "8": "zwei"}

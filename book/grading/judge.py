@@ -274,14 +274,12 @@ class Sitting:
 
     def explained(self, why: str) -> str:
         """What is wrong; of a name whose cell still has its stub, that."""
-        name, sources = (
-            re.match(r"`(\w+)` is not there", why),
-            dict(self.job["sources"]),
-        )
-        for cell in self.assignment.cells if name else ():
-            if cell["kind"] == "solution" and name[1] in assigned(cell["source"]):
-                if "raise NotImplementedError()" in sources.get(cell["id"], ""):
-                    return f"`{name[1]}` is not written yet"
+        gone, theirs = re.match(r"`(\w+)` is not there", why), self.job["sources"]
+        stubs = {cell for cell, text in theirs if "raise NotImplementedError()" in text}
+        for cell in self.assignment.cells if gone else ():
+            if cell["kind"] == "solution" and cell["id"] in stubs:
+                if gone[1] in assigned(cell["source"]):
+                    return f"`{gone[1]}` is not written yet"
         return why
 
     def passed(self, name: str) -> bool:

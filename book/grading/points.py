@@ -95,7 +95,7 @@ def give_marks(found: list, rows: list) -> list[str]:
         if cell not in graded:
             near = [c for c in graded if exercise_of(c) == exercise_of(cell)]
             near = ", ".join(near or graded)
-            mark.lost = f"{slug} has no cell '{cell}'; it has {near}"
+            mark.lost = row["state"] = f"{slug} has no cell '{cell}'; it has {near}"
             continue
         one.marks[cell], mark.used = mark, True
     return said

@@ -657,6 +657,18 @@ def test_what_an_answer_alters_can_be_forbidden_and_makes_nothing_right():
         assert judged(ALTERS, "ex3-test", h=answer) == why
 
 
+def test_a_name_whose_cell_is_a_stub_is_not_written_yet():
+    why = "`scale` is not there: its cell is missing, or stopped with an error"
+    for source, said in (
+        ("# YOUR CODE HERE\nraise NotImplementedError()", "`scale` is not written yet"),
+        ("scale = 5 / 0", why),
+    ):
+        job = {"sources": [["ex1", "raise NotImplementedError()"], ["ex2", source]]}
+        sitting = judge.Sitting(judge.Assignment(code(**CELLS)), job)
+        assert sitting.explained(why) == said
+    assert sitting.explained("not seven") == "not seven"
+
+
 def test_a_test_sees_given_names_and_the_students():
     def f(x):
         return x
@@ -664,7 +676,8 @@ def test_a_test_sees_given_names_and_the_students():
     assert judged(CELLS, "ex1-test", f=f, a=1) == ""
     assert judged(CELLS, "ex1-test", f=lambda x: x + 1, a=1) == "not six"
     assert judged(CELLS, "ex1-test", f=f, a=1, np=None, scale=9) == ""
-    assert judged(CELLS, "ex1-test", f=f) == "`a` is not there: was its cell run?"
+    gone = "`a` is not there: its cell is missing, or stopped with an error before that"
+    assert judged(CELLS, "ex1-test", f=f) == gone
     assert judged(CELLS, "ex2-test", scale=7) == "", "what an answer binds is theirs"
     assert judged(CELLS, "ex2-test", scale=2) == "not seven"
 

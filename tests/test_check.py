@@ -85,7 +85,11 @@ def test_a_right_answer_is_told_what_comes_next(master, capsys):
             "here: `return x.shape`",
         ),
         ("unit = 3", "The test cannot use your answer. TypeError: 'int' object"),
-        ("x = 3", "`unit` is not defined: run the cell of your answer first."),
+        (
+            "x = 3",
+            "`unit` is not there yet: write the answer, and run its cell to the end "
+            "without an error.",
+        ),
         ("def unit(x):\n    exit()", "`unit` raises"),
         ("def unit(x):\n    assert x is None, 'mine'", "mine"),
     ],

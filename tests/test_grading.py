@@ -23,6 +23,7 @@ from book.tools import exercises, grade
 from book.tools.exercises import ROOT, TEXT_STUB, GradingError, exercise_of, kind
 
 SCHEMA = {"schema_version": 3, "task": False}
+TEACH = cells.folded((ROOT / "book" / "teach.md").read_text("utf-8"))
 
 
 def cell(make, name: str, source: str, **marks):
@@ -141,6 +142,7 @@ def longer(master):
         (longer, "does not say that it has 300 s"),
         (change("ex1-test", points=None), "needs points"),
         (change("ex1-test", points=-1), "must be positive"),
+        (change("ex3-test", points=5), "ex3: its text says 3 points, its cells 5"),
         (change("ex1-test", locked=False), "'locked' must be true"),
         (change("ex1", id="ex1-b"), "is not the cell's id"),
         (change("ex2", id="ex1", grade_id="ex1"), "not unique"),
@@ -303,6 +305,15 @@ def test_given_cells_come_back_and_answers_stay():
     assert any("ex1-test: the test was changed" in note for note in said.notes)
     assert any("ex2-test: it was missing" in note for note in said.notes)
     assert "check('3')" not in [one.source for one in done.cells]
+
+
+@pytest.mark.parametrize("reading", [read_again, stripped])
+def test_a_cell_for_an_answer_that_is_gone_is_told(reading):
+    notebook = student_copy(small_master(), RIGHT)
+    gone = ("ex2", "ex4-written")
+    notebook.cells = [c for c in notebook.cells if c.id not in gone]
+    _, said = restored(notebook, read=reading)
+    assert said.notes == [f"Cell {name}: it is missing." for name in gone]
 
 
 def test_what_was_written_into_a_given_cell_runs_before_it():
@@ -986,6 +997,17 @@ def test_points_that_are_none_stop_nothing():
     assert marks.settle(mark, "v1", 5) == (3.0, "marked when the most was 4")
     given, state = marks.settle(mark, "v2", 4)
     assert (given, state) == (None, "changed since marked (3 of 4): mark it again")
+    # What the most was is known as long as the points are the same.
+    state = marks.remembered(mark, marks.settle(mark, "v1", 5)[1])
+    later = row | {"max": "5", "state": state}
+    for points, most, state in (
+        (3.0, 5, "marked when the most was 4"),
+        (3.0, 6, "marked when the most was 4"),
+        (3.0, 4, "marked"),
+        (3.5, 5, "marked"),
+    ):
+        mark = marks.Mark(later | {"points": str(points)}, points)
+        assert marks.settle(mark, "v1", most) == (points, state)
 
 
 # --- the feedback page, in nbgrader's environment
@@ -1301,10 +1323,74 @@ def test_a_contested_test_is_overruled_and_points_may_change(course):
     assert states["ex4-written"]["points"] == "many", "nothing is dropped"
     master = small_master()
     change("ex1-test", points=5)(master)
+    text = head(1).replace("(1 points)", "(5 points)")
+    change("ex1-text", source=text)(master)
     course.write_master(master)
     course.grade()
     assert course.rows()["wu"]["max"] == "14"
+    assert "Exercise 1 (5 points)" in course.page("wu")
+    for _ in range(2):
+        (row,) = (row for row in table(path) if row["cell"] == "ex1-test")
+        state = "overruled; marked when the most was 1 (1 of 1)"
+        assert (row["state"], row["max"]) == (state, "5")
+        assert "1 mark was given when the most was another" in course.grade()
     assert (course.root / "runs").read_text() == "wu\n", "points need no other run"
+    rows = [row | {"points": row["points"].replace("1", "4")} for row in table(path)]
+    rows = [[row[name] for name in marks.MARKS] for row in rows]
+    marks.write_table(path, [marks.MARKS, *rows])
+    assert "the most was another" not in course.grade()
+    assert course.rows()["wu"]["total"] == "4"
+    states = {row["cell"]: row["state"] for row in table(path)}
+    assert states["ex1-test"] == "overruled"
+
+
+def test_marks_without_an_answer_say_why(course):
+    """Each row that gives no point is told, in the table and in the summary."""
+    (course.root / "roster.csv").write_text("id,name\n7,wu\n8,li\n9,Bo\n", "utf-8")
+    course.hand_in("wu.ipynb", RIGHT | {"ex4-written": "No."})
+    course.hand_in("li.ipynb", RIGHT | {"ex4-written": "So."})
+    course.hand_in("Bo/7.pdf", {})
+    for number in (11, 12):
+        course.hand_in(f"Li Wei_{number}_assignsubmission_file/x.ipynb", RIGHT)
+    roster = ("--roster", course.root / "roster.csv")
+    course.grade(*roster)
+    assert "<code>ex1-test</code>" in course.page("7")
+    path = course.out / "written.csv"
+    reasons = {
+        ("7", "00-small", "ex1-test-a"): "00-small has no cell 'ex1-test-a'; "
+        "it has ex1-test",
+        ("7", "00-small", "test"): "00-small has no cell 'test'; "
+        "it has ex1-test, ex2-test, ex3-test, ex4-written",
+        ("7", "00", "ex2-test"): "there is no assignment '00'",
+        ("9", "00-small", "ex2-test"): "'9' has no notebook here",
+        ("eva", "00-small", "ex2-test"): "nobody here is 'eva'",
+        ("Li Wei", "00-small", "ex2-test"): "more than one here is 'Li Wei'",
+    }
+    found = table(path)
+    wrong = {"7": "5", "8": "zwei"}
+    for row in found:
+        row["points"] = wrong[row["student"]]
+    for student, slug, name in reasons:
+        row = dict.fromkeys(marks.MARKS, "") | {"student": student, "cell": name}
+        row["state"] = "overruled" if name == "test" else ""  # before it was renamed
+        found.append(row | {"assignment": slug, "points": "1"})
+    rows = [[row[name] for name in marks.MARKS] for row in found]
+    marks.write_table(path, [marks.MARKS, *rows])
+    for _ in range(2):
+        said = course.grade(*roster)
+        states = {
+            (row["student"], row["assignment"], row["cell"]): row["state"]
+            for row in table(path)
+        }
+        for key, why in reasons.items():
+            assert f"written.csv: {why} ({', '.join(key)})." in said
+            assert states[key] == why
+        for student, why in (
+            ("7", "from 0 to 4, not 5"),
+            ("8", "a number from 0 to 4: 'zwei' is no number"),
+        ):
+            where = f"({student}, 00-small, ex4-written)"
+            assert f"written.csv: points must be {why} {where}." in said
 
 
 def test_pictures_are_shown_and_read_back(course):
@@ -1347,7 +1433,7 @@ def test_numbers_may_be_those_of_the_student(course):
     own.cells[-1].source = "Because."
     (course.folder / "0012345.ipynb").write_text(json.dumps(own), "utf-8")
     arguments = ["--roster", course.root / "roster.csv", "--variants"]
-    course.grade(*arguments)
+    assert "VARIANTS" not in course.grade(*arguments)
     assert len(table(course.out / "grades.csv")) == 1, (
         "handed in, and not as a stranger"
     )
@@ -1356,7 +1442,10 @@ def test_numbers_may_be_those_of_the_student(course):
     mine = next(c.source for c in own.cells if c.id == "ex1-numbers")
     assert numbers["ex1-numbers"] == mine
     assert course.rows()["0012345"]["note"] == ""
-    course.grade()
+    said = course.grade().split("\n")
+    forgotten = "1 notebook has numbers made for a student: grade with VARIANTS=1."
+    assert [line.strip() for line in said].count(forgotten) == 2
+    assert said[0] == forgotten, "before anything runs, and in the summary"
     assert "made for 0012345" in course.rows()["0012345"]["note"]
     with pytest.raises(GradingError, match="VARIANTS needs ROSTER"):
         grade.options([str(course.folder), "--variants"])
@@ -1376,9 +1465,33 @@ def test_a_roster_gives_rows_and_imports(course):
     assert "maximum is 14" not in said
     done = table(course.out / "import" / "00-small-moodle.csv")
     assert [row["Grade"] for row in done] == ["", "6"]
+    done = table(course.out / "import" / "00-small.csv")
+    assert [row["ID number"] for row in done] == ["", "008"]
+    assert "stay empty, not 0 as in `grades.csv`" in TEACH
     box = course.out / "import" / "00-small-moodle-feedback.zip"
     with zipfile.ZipFile(box) as inside:
         assert inside.namelist() == [f"{name}_feedback.html"]
+
+
+def test_what_cannot_be_read_belongs_to_the_only_chapter(course):
+    (course.root / "roster.csv").write_text(MOODLE, encoding="utf-8-sig")
+    ann, lei = "Ann B_4711_assignsubmission_file", "雷 李_12_assignsubmission_file"
+    course.hand_in(f"{ann}/homework.pdf", {})
+    course.hand_in(f"{lei}/a.ipynb", RIGHT)
+    (course.folder / lei / "a (1).ipynb").write_text('{"cells": [')
+    said = course.grade("--roster", course.root / "roster.csv")
+    assert "no notebook: Ann B" in said
+    assert "nothing handed in" not in said
+    rows = [row for row in table(course.out / "grades.csv") if row["student"] == "007"]
+    (row,) = rows
+    assert (row["assignment"], row["total"], row["max"]) == ("00-small", "0", "10")
+    assert "No notebook (.ipynb) was handed in" in course.page("007")
+    done = table(course.out / "import" / "00-small-moodle.csv")
+    assert [row["Grade"] for row in done] == ["", "6"]
+    box = course.out / "import" / "00-small-moodle-feedback.zip"
+    with zipfile.ZipFile(box) as inside:
+        assert inside.namelist() == [f"{n}_feedback.html" for n in (ann, lei)]
+        assert "6 of 10 points" in inside.read(f"{lei}_feedback.html").decode()
 
 
 def test_odd_submissions_stop_nobody(course):
@@ -1478,6 +1591,15 @@ def test_grade_says_what_is_wrong_with_its_folders(name, out, complaint, tmp_pat
 def test_grade_refuses_a_number_that_means_nothing(number, tmp_path):
     with pytest.raises(GradingError, match=f"{number[0]} must be .*, got {number[1]}"):
         grade.options([str(tmp_path), *number])
+
+
+def test_what_a_class_hands_in_is_not_pushed():
+    (names,) = re.findall(r"make grade SUBMISSIONS=(\S+) ROSTER=(\S+)", TEACH)
+    names = [*names, "submissions-graded/grades.csv", "week 4-graded/grades.csv"]
+    done = subprocess.run(
+        ["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout.replace('"', "").splitlines() == names
 
 
 # --- a class, run for good
@@ -1656,12 +1778,15 @@ def test_what_is_handed_out(tmp_path, monkeypatch):
     folder = tmp_path / "variants" / slug
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"007_{slug}.ipynb", f"李_雷_{slug}.ipynb"]
+    assert f"as in `0012345_{slug}.ipynb`: mail it" in TEACH
     mine = nbformat.read(folder / names[1], as_version=nbformat.NO_CONVERT)
     assert mine.metadata["variant"] == "李/雷"
     assert any("hidden=False" in cell.source for cell in mine.cells)
+    assert "task 1, on the cases that you see here, and" in mine.cells[0].source
     assert exercises.main(["--checks", "none", slug]) == 0
     bare = (tmp_path / "student" / f"{slug}.ipynb").read_text("utf-8")
     assert "check(" not in bare
+    assert "copies without it, in their place" in TEACH
     solved = (tmp_path / "solutions" / f"{slug}.ipynb").read_text("utf-8")
     assert "BEGIN SOLUTION" in solved
     assert "{{" not in solved

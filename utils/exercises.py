@@ -176,7 +176,8 @@ def run_test(source: str, space: dict, namespace: dict) -> str:
         if isinstance(error, AssertionError) and str(error):
             return str(error)
         if isinstance(error, NameError) and not own:
-            return f"`{error.name}` is not defined: run the cell of your answer first."
+            text = "write the answer, and run its cell to the end without an error."
+            return f"`{error.name}` is not there yet: {text}"
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         if not own:
             return f"The test cannot use your answer. {what}"

@@ -589,6 +589,10 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
         put(name, cell.source, nbformat.from_dict(pictures) if pictures else None)
     for name in waiting:
         put(name)
+    for name, cell in found.copy.items():
+        if not given(cell) and name not in found.at and not extra.get(name):
+            if not done.answers.get(name):
+                done.notes.append(f"Cell {name}: it is missing.")
     notebook.cells, notebook.metadata = cells, nbformat.from_dict(copy.metadata)
 
 

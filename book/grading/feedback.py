@@ -204,7 +204,8 @@ def verdict(name: str, grade: dict, message: str) -> str:
         kind_, said = "yes", f"Right: {worth}."
     else:
         kind_, said = "no", f"{worth}."
-    parts = [f'<p class="verdict {kind_}">{said} {html.escape(message)}</p>']
+    told = f"{said} {html.escape(message)} <code>{name}</code>"
+    parts = [f'<p class="verdict {kind_}">{told}</p>']
     if grade.get("comment"):
         parts.append(f"<p>{html.escape(grade['comment'])}</p>")
     return "".join(parts)

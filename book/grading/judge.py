@@ -23,6 +23,7 @@ import functools
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -112,7 +113,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, AssertionError):
         return text or "a check of this test fails"
     if isinstance(error, NameError):
-        return f"`{error.name}` is not there: was its cell run?"
+        text = "its cell is missing, or stopped with an error before that"
+        return f"`{error.name}` is not there: {text}"
     if isinstance(error, Gone):
         return "Python ended, or was stopped, while the test ran"
     if isinstance(error, Bad | Unplain):
@@ -268,7 +270,17 @@ class Sitting:
             torch=header.get("torch") is True,
             numbers=self.job["numbers"],
         )
-        told[name] = why
+        told[name] = self.explained(why)
+
+    def explained(self, why: str) -> str:
+        """What is wrong; of a name whose cell still has its stub, that."""
+        gone, theirs = re.match(r"`(\w+)` is not there", why), self.job["sources"]
+        stubs = {cell for cell, text in theirs if "raise NotImplementedError()" in text}
+        for cell in self.assignment.cells if gone else ():
+            if cell["kind"] == "solution" and cell["id"] in stubs:
+                if gone[1] in assigned(cell["source"]):
+                    return f"`{gone[1]}` is not written yet"
+        return why
 
     def passed(self, name: str) -> bool:
         return any(told.get(name) == "" for told in self.tried.values())

@@ -33,6 +33,7 @@ MARKS = [
 NEEDED = ("student", "assignment", "cell", "points")
 LONGEST = 30_000  # characters of an answer in a table; Excel cuts a cell at 32,767
 LARGEST = 200 * 2**20  # bytes of a table
+WRONG = "points must be"  # how what is said of points that cannot be given begins
 
 
 # --- tables
@@ -141,6 +142,7 @@ class Mark:
     row: dict
     points: float | None = None
     wrong: str = ""  # what is wrong with the points, if anything
+    lost: str = ""  # why no answer here has it, if none has
     used: bool = field(default=False, compare=False)
 
     def shown(self) -> list[str]:
@@ -203,28 +205,41 @@ def read_marks(path: Path, known: list[str] = ()) -> tuple[list[Mark], list[str]
 def judge(mark: Mark, most: float) -> str:
     """What is wrong with the points of a mark for a cell of `most` points; or ""."""
     if mark.wrong:
-        return f"points must be a number from 0 to {number(most)}: {mark.wrong}"
+        return f"{WRONG} a number from 0 to {number(most)}: {mark.wrong}"
     if mark.points is not None and not 0 <= mark.points <= most:
-        return f"points must be from 0 to {number(most)}, not {number(mark.points)}"
+        return f"{WRONG} from 0 to {number(most)}, not {number(mark.points)}"
     return ""
+
+
+def most_then(mark: Mark) -> str:
+    """Of how many points those of a mark were given; a row's state may remember it."""
+    then = re.search(r"when the most was (\S+) \((\S+) of", mark.row["state"])
+    same = then and mark.points is not None and then[2] == number(mark.points)
+    return then[1] if same else mark.row["max"]
+
+
+def remembered(mark: Mark, state: str) -> str:
+    """`state` as the table has it, with the points that it was said of."""
+    then = re.search(r"when the most was (\S+)$", state)
+    return f"{state} ({number(mark.points)} of {then[1]})" if then else state
 
 
 def settle(mark: Mark, version: str, most: float) -> tuple[float | None, str]:
     """The points that a mark gives to an answer now, and the state of its row."""
-    row, wrong = mark.row, judge(mark, most)
+    row, wrong, then = mark.row, judge(mark, most), most_then(mark)
     if mark.points is None and not mark.wrong:
         old = row["state"] if row["state"].startswith("changed") else ""
         return None, old
     if row["version"] and row["version"] != version:
         was = row["points"] if mark.points is None else number(mark.points)
-        was = f"{was} of {row['max'] or '?'}"
+        was = f"{was} of {then or '?'}"
         return None, f"changed since marked ({was}): mark it again"
     if wrong:
         return None, wrong
     try:
-        other = row["max"] and abs(float(row["max"].replace(",", ".")) - most) > 1e-9
+        other = then and abs(float(then.replace(",", ".")) - most) > 1e-9
     except ValueError:
         other = False
     if other:
-        return mark.points, f"marked when the most was {row['max']}"
+        return mark.points, f"marked when the most was {then}"
     return mark.points, "marked"

@@ -3,7 +3,7 @@
 import json
 
 from book.grading import marks, platforms, receive
-from book.tools.exercises import kind
+from book.tools.exercises import exercise_of, kind
 
 
 def version(one, cell: str) -> str:
@@ -39,7 +39,7 @@ def score(one, master, run: dict) -> None:
         if given is not None:
             grade["points"] = given
             if what == "test":
-                state = "overruled"
+                state = "overruled" if state == "marked" else f"overruled; {state}"
                 grade["note"] = "Marked by a person."
         elif what == "test":
             passed = tests.get(cell.id, {}).get("passed") is True
@@ -83,14 +83,19 @@ def give_marks(found: list, rows: list) -> list[str]:
                 (one,), how = people.values(), way
                 break
         else:
-            if worth:
-                said.append(f"written.csv: nobody here is '{name}' ({slug}, {cell}).")
             continue
         if how and worth:
             said.append(
                 f"written.csv: '{name}' was taken for {receive.id_of(one)} ({how})."
             )
         if mark.points is None and not mark.wrong and cell in one.marks:
-            continue  # a second row for the same cell, without points
+            mark.lost = "another row is for the same cell"
+            continue
+        graded = [c.id for c in one.notebook.cells if kind(c) in ("test", "written")]
+        if cell not in graded:
+            near = [c for c in graded if exercise_of(c) == exercise_of(cell)]
+            near = ", ".join(near or graded)
+            mark.lost = row["state"] = f"{slug} has no cell '{cell}'; it has {near}"
+            continue
         one.marks[cell], mark.used = mark, True
     return said

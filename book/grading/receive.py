@@ -62,6 +62,7 @@ class Submission:
     person: object = None  # of the roster
     slug: str = ""
     variant: str = ""  # whose numbers the tasks have; "" for everybody's
+    personal: bool = False  # handed in with numbers of its own, graded with everybody's
     notebook: object = None
     status: str = "waiting"
     notes: list[str] = field(default_factory=list)  # for the student
@@ -418,6 +419,13 @@ def name_of(one: Submission) -> str:
 
 def email_of(one: Submission) -> str:
     return (one.person.email if one.person else "") or one.sender.email
+
+
+def forgotten(found: list[Submission]) -> list[str]:
+    """Whether the students' own numbers were forgotten, as sentences."""
+    count = sum(one.personal for one in found)
+    have = "1 notebook has" if count == 1 else f"{count} notebooks have"
+    return [f"{have} numbers made for a student: grade with VARIANTS=1."] * (count > 0)
 
 
 def names(one: Submission) -> list[str]:

@@ -13,6 +13,8 @@ from book.tools.exercises import GradingError, exercise_of, points, titles, writ
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
+UNREAD = ("no notebook", "unreadable")
+SETTLED = ("marked", "overruled", "changed")  # states of a mark that had its answer
 
 
 def plain_page(one) -> str:
@@ -92,9 +94,15 @@ class Report:
     def __init__(self, found: list, masters: dict, sheet: Sheet, roster, chosen):
         self.found, self.masters, self.sheet = found, masters, sheet
         self.roster, self.chosen, self.written_at = roster, chosen, 0.0
-        self.names_pages()
+        for mark in sheet.marks:
+            mark.lost = astray(mark, self)
         self.extra = {}  # who handed in nothing, by assignment
         slugs = sorted({one.slug for one in found if one.notebook})
+        have = {receive.owner(one) for one in found if one.notebook}
+        for one in found if len(slugs) == 1 else []:  # it can only be meant for that
+            if one.status in UNREAD and receive.owner(one) not in have:
+                one.slug = slugs[0]
+        self.names_pages()
         for slug in slugs if roster else []:
             have = {id(one.person) for one in found if one.slug == slug}
             people = [p for p in roster.people if id(p) not in have]
@@ -200,6 +208,7 @@ def write_written(report: Report) -> int:
             state = grade["state"] or ("to be marked" if grade["waiting"] else "")
             if cell in one.doubtful and grade["waiting"]:
                 state = "look: " + state
+            state = marks.remembered(mark, state)
             row = [receive.id_of(one), receive.name_of(one), one.slug]
             row += [task_names.get(exercise_of(cell), ""), cell, grade["max"], worth]
             row += [comment, state, answer, version(one, cell)]
@@ -207,11 +216,50 @@ def write_written(report: Report) -> int:
             rows.append(own | dict(zip(marks.MARKS, row, strict=True)))
     for mark in report.sheet.marks:  # whose owner is not here, or not graded yet
         if id(mark) not in done:
-            if not mark.used:
-                mark.row["state"] = mark.row["state"] or "not in this folder"
+            if not mark.used and not mark.row["state"].startswith(SETTLED):
+                mark.row["state"] = mark.lost
             rows.append(dict(mark.row))
     report.sheet.write(rows)
     return count
+
+
+def astray(mark, report: Report) -> str:
+    """Why a mark belongs to no answer here; "" if it does."""
+    slug, name = mark.row["assignment"], mark.row["student"]
+    if mark.used or mark.lost:
+        return mark.lost
+    if slug not in report.masters:
+        return f"there is no assignment '{slug}'"
+    key, find = platforms.key_of(name), report.roster and report.roster.find
+    here = [o for o in report.found if key in map(platforms.key_of, receive.names(o))]
+    if any(one.slug == slug and one.notebook for one in here):
+        return f"more than one here is '{name}'"
+    if here or (find and find(platforms.Sender(name=name))):
+        return f"'{name}' has no notebook here"
+    return f"nobody here is '{name}'"
+
+
+def odd_marks(report: Report) -> list[str]:
+    """What is to be said of marks: those that give no points, and why; old ones."""
+    said = []
+    for mark in report.sheet.marks:
+        if mark.lost and mark.shown():
+            row = mark.row
+            where = f"{row['student']}, {row['assignment']}, {row['cell']}"
+            said.append(f"written.csv: {mark.lost} ({where}).")
+    for one in report.found:
+        for cell, grade in one.grades.items():
+            if grade["state"].startswith(marks.WRONG):
+                where = f"{receive.id_of(one)}, {one.slug}, {cell}"
+                said.append(f"written.csv: {grade['state']} ({where}).")
+    grades = [grade for one in report.found for grade in one.grades.values()]
+    if count := sum("when the most was" in grade["state"] for grade in grades):
+        marked = "1 mark was" if count == 1 else f"{count} marks were"
+        said.append(
+            f"written.csv: {marked} given when the most was another: change the "
+            "points, or empty `state` where they are to stay."
+        )
+    return said
 
 
 def changed(grade: dict) -> bool:
@@ -250,7 +298,8 @@ def write_for_import(report: Report) -> list[str]:
                 f"{number(most)} points: Moodle skips what is above. Set it there."
             )
         for name in ("moodle", "canvas"):
-            pages = [one for one in mine if one.sender.platform == name]
+            pages = [one for one in report.found if one.slug == slug]
+            pages = [one for one in pages if one.sender.platform == name]
             pages = [one for one in pages if one.sender.prefix]
             if pages:
                 pack(folder / f"{slug}-{name}-feedback.zip", pages, report.chosen.out)
@@ -266,12 +315,15 @@ def pack(path: Path, found: list, out: Path) -> None:
     (app/models/assignment.rb).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    pages = {}
+    for one in sorted(found, key=lambda one: bool(one.grades)):  # the graded one counts
+        name = f"{one.sender.prefix}feedback.html"
+        if one.sender.platform == "moodle":
+            name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
+        pages[name] = one.page
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as box:
-        for one in found:
-            name = f"{one.sender.prefix}feedback.html"
-            if one.sender.platform == "moodle":
-                name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
-            box.write(out / one.page, name)
+        for name, page in pages.items():
+            box.write(out / page, name)
 
 
 def tell(report: Report, left_out: list[str], said: list[str]) -> None:
@@ -281,6 +333,8 @@ def tell(report: Report, left_out: list[str], said: list[str]) -> None:
     for one in found:
         count[one.status] = count.get(one.status, 0) + 1
     print("\n" + ", ".join(f"{n} {status}" for status, n in sorted(count.items())))
+    for text in receive.forgotten(found):
+        print(f"  {text}")
     for one in found:
         why = " ".join(one.notes + one.run_notes + one.remarks)
         if one.status != "ok":
@@ -300,7 +354,7 @@ def tell(report: Report, left_out: list[str], said: list[str]) -> None:
             "written.csv was filled in meanwhile. That is kept, and counts when the "
             "same command is run again."
         )
-    for text in [*left_out, *report.sheet.said, *said]:
+    for text in [*left_out, *report.sheet.said, *odd_marks(report), *said]:
         print(f"  {text}")
     open_ = sum(g["waiting"] for one in found for g in one.grades.values())
     print(f"Grades:   {out / 'grades.csv'}\nFeedback: {out / 'feedback'}")

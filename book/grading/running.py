@@ -28,7 +28,9 @@ from book.tools.exercises import (
     GradingError,
     digest,
     kind,
+    numbers_of,
     student_copy,
+    vary,
     write,
 )
 
@@ -58,7 +60,7 @@ def stamp(master) -> str:
     parts = [
         (c.id, c.source)
         for c in master.cells
-        if kind(c) in ("test", "locked", "numbers")
+        if kind(c) in ("test", "locked", "numbers") and c.cell_type == "code"
     ]
     parts += [(c.id, c.metadata.get("seconds")) for c in master.cells]
     files = [Path(__file__).with_name(f"{name}.py") for name in RUNNERS]
@@ -72,10 +74,15 @@ def fingerprint(*parts) -> str:
 
 
 def take_all(found: list, masters: dict, variants: bool) -> None:
-    """Read all submissions, and put their cells in order."""
+    """Read all submissions, and put their cells in order; say if VARIANTS is missing.
+
+    That does not stop the others: it is the student's notebook that says it.
+    """
     copies = {slug: student_copy(master, slug) for slug, master in masters.items()}
     for one in found:
         take_in(one, copies, masters, variants)
+    for text in receive.forgotten(found):
+        print(text, flush=True)
 
 
 def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
@@ -110,6 +117,9 @@ def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
     if notebook.metadata["variant"] != one.variant:
         whose = notebook.metadata["variant"] or "nobody in particular"
         one.remarks.append(f"The notebook was made for {whose}.")
+    if (own := notebook.metadata["variant"]) and not variants:
+        numbers = numbers_of(vary(masters[one.slug], own))
+        one.personal = numbers != numbers_of(masters[one.slug])
     if any(SOLUTION[0] in c.source or HIDDEN[0] in c.source for c in notebook.cells):
         one.remarks.append("It holds marks that only the master has (BEGIN SOLUTION).")
     done = cells.restore(notebook, copy, masters[one.slug])
@@ -121,14 +131,23 @@ def take_in(one, copies: dict, masters: dict, variants: bool) -> None:
 def lay_out(one, stamps: dict, settings: dict, again: bool) -> None:
     """Make the folder in which `one` is graded, unless it is there from before."""
     limits = {name: settings[name] for name in ("timeout", "total", "memory")}
-    content = [(c.id, c.cell_type, c.source) for c in one.notebook.cells]
-    content += [c.get("attachments") for c in one.notebook.cells]
+    texts = dict.fromkeys(given_texts(one.notebook), "")  # which no run depends on
+    own = one.notebook.cells
+    content = [(c.id, c.cell_type, texts.get(c.id, c.source)) for c in own]
+    content += [c.get("attachments") for c in own]
     key = fingerprint(receive.id_of(one), one.slug, content, stamps[one.slug], limits)
     one.folder = WORK / "graded" / key
     if complete(read_json(one.folder / "run.json")) and not again:
         return
     shutil.rmtree(one.folder, ignore_errors=True)
     write(one.folder / "submitted.ipynb", nbformat.writes(one.notebook))
+
+
+def given_texts(notebook) -> dict[str, str]:
+    """The Markdown cells that the notebook came with, by id, as they are now."""
+    texts = [c for c in notebook.cells if c.cell_type == "markdown"]
+    texts = [c for c in texts if kind(c) != "written"]
+    return {c.id: c.source for c in texts if not c.id.startswith("added-")}
 
 
 def read_json(path: Path) -> dict:
@@ -192,6 +211,8 @@ def draw(folder: Path, paper: dict) -> None:
     notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
     one = receive.Submission(paper["student"], "", platforms.Sender())
     one.answers, one.marks = paper["answers"], paper["marks"]
+    for cell in notebook.cells:
+        cell.source = paper["texts"].get(cell.id, cell.source)
     one.notebook = nbformat.read(folder / "submitted.ipynb", nbformat.NO_CONVERT)
     master = master_of(paper["slug"])
     score(one, master, run)
@@ -213,6 +234,7 @@ def paper_of(one, masters: dict, hidden: bool) -> dict:
         "slug": one.slug,
         "answers": one.answers,
         "notes": one.notes,
+        "texts": given_texts(one.notebook),
         "hidden": hidden,
         "marks": one.marks,
     }

@@ -219,9 +219,14 @@ LIMITS = (
     "When this notebook is graded, a cell may compute for {} seconds, unless its task "
     "says otherwise, and all of it for {} minutes; a cell that takes longer is stopped."
 )
-CHECKS = ("all", "visible", "none")
+CASES = {
+    "all": "on more cases than you see here",
+    "visible": "on the cases that you see here",
+    "none": "",
+}
+CHECKS = tuple(CASES)
 TOOLS = (
-    '`check("1")` tests your answers to task 1, on more cases than you see here, and '
+    '`check("1")` tests your answers to task 1, {}, and '
     'says what is wrong; `hint("1")` gives a hint, and another each time.'
 )
 
@@ -275,7 +280,7 @@ def student_copy(master, slug: str, student: str = "", checks: str = "all"):
         if cell.cell_type == "code":
             new.outputs, new.execution_count = [], None
         if cell.id == "title":
-            tools = f"{TOOLS}\n\n" if checks != "none" else ""
+            tools = f"{TOOLS.format(CASES[checks])}\n\n" if CASES[checks] else ""
             _, whole = allowed(master.cells)
             new.source += f"\n\n{tools}{LIMITS.format(CELL_SECONDS, whole // 60)}"
         made.cells.append(new)
@@ -481,6 +486,11 @@ def check_task(name: str, cells: list) -> list[str]:
             f"{name}: it must open with a Markdown cell {name}-text, '## K Title (P "
             f"points)', '*By hand · 10 minutes · section 4.3*' (or {', '.join(KINDS)})"
         )
+    said = re.match(r"## .+ \((\d+(?:\.\d+)?) points?\)", cells[0].source)
+    graded = [c for c in cells if kind(c) in ("test", "written")]
+    worth = sum(cell.metadata.nbgrader.points for cell in graded)
+    if said and float(said[1]) != worth:
+        problems.append(f"{name}: its text says {said[1]} points, its cells {worth:g}")
     asides = [cell.id for cell in cells if kind(cell) in ("hint", "why")]
     count = len(asides) - 1
     wanted = [f"{name}-hint-{k}" for k in range(1, count + 1)] + [f"{name}-why"]

@@ -321,9 +321,11 @@ def pack(path: Path, found: list, out: Path) -> None:
         if one.sender.platform == "moodle":
             name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
         pages[name] = one.page
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as box:
+    part = path.with_name(f"{path.name}.part")  # a zip that is cut short opens, too
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as box:
         for name, page in pages.items():
             box.write(out / page, name)
+    part.replace(path)
 
 
 def tell(report: Report, left_out: list[str], said: list[str]) -> None:

@@ -825,13 +825,20 @@ def test_another_schedule_of_the_same_kind_is_another_run(tmp_path):
         go(9)
 
 
-def test_a_run_goes_on_with_the_optimizer_that_has_run(tmp_path):
+@pytest.mark.parametrize(
+    "plan",
+    [
+        lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6),
+        lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, 6),
+    ],
+)
+def test_a_run_goes_on_with_the_optimizer_that_has_run(tmp_path, plan):
     """As after Ctrl+C in a notebook: by then the schedule has changed the rate."""
 
     def go(*epochs, file=None):
         model = seeded(small_net)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        schedule = plan(optimizer)
         settings = {"optimizer": optimizer, "schedule": schedule, "batch_size": 20}
         for last in epochs:
             quiet(model, digits(40), epochs=last, checkpoint=file, **settings)

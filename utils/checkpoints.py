@@ -88,10 +88,13 @@ def read_tensors(file, name: str):
 
 
 def _described(optimizer) -> str:
-    """Its class and settings, with the learning rate that it began with."""
+    """Its class and settings as they were before a schedule moved them."""
     groups = []
     for group in optimizer.param_groups:
-        kept = {k: v for k, v in group.items() if k not in ("params", "initial_lr")}
+        left_out = ["params", "initial_lr"]
+        if "max_momentum" in group:  # a one-cycle schedule moves the momentum, too
+            left_out += ["momentum", "betas"]
+        kept = {k: v for k, v in group.items() if k not in left_out}
         groups.append(kept | {"lr": group.get("initial_lr", group["lr"])})
     return f"{type(optimizer).__name__} {_plain(groups)}"
 

@@ -77,6 +77,15 @@ def units_of(model: nn.Module) -> dict[str, nn.Module]:
     }
 
 
+def layers_of_f(unit: nn.Module) -> dict[str, nn.Module]:
+    """Name -> layer of what a unit adds to its shortcut, ReLUs left out."""
+    return {
+        name: layer
+        for name, layer in unit.named_children()
+        if name != "downsample" and not isinstance(layer, nn.ReLU)
+    }
+
+
 def trace(model: nn.Module, images) -> tuple[list[Step], torch.Tensor]:
     """A forward pass, laid open: a `Step` for each unit, and the logits.
 
@@ -97,9 +106,8 @@ def trace(model: nn.Module, images) -> tuple[list[Step], torch.Tensor]:
 
     names = {unit: name for name, unit in units_of(model).items()}
     for unit in names:
-        for name, layer in unit.named_children():
-            if name != "downsample" and not isinstance(layer, nn.ReLU):
-                hooks.append(layer.register_forward_hook(after_layer))
+        for layer in layers_of_f(unit).values():
+            hooks.append(layer.register_forward_hook(after_layer))
         hooks.append(unit.register_forward_hook(after_unit))
     try:
         return steps, model(images)
@@ -142,11 +150,7 @@ def drop(model: nn.Module, *names: str) -> nn.Module:
     model = copy.deepcopy(model)
     for name in names:
         unit = model.get_submodule(name)
-        layers = [
-            k
-            for k, layer in unit.named_children()
-            if k != "downsample" and not isinstance(layer, nn.ReLU)
-        ]
+        layers = list(layers_of_f(unit))
         if hasattr(unit, "downsample"):
             for layer in layers:
                 setattr(unit, layer, nn.Identity())
@@ -223,11 +227,11 @@ def losses_along(model: nn.Module, direction, steps, images, labels) -> list[flo
     """
     weights = {name: model.get_parameter(name).detach() for name in direction}
     losses = []
-    for step in steps:
-        moved = {name: weights[name] + step * direction[name] for name in weights}
-        with measuring(model) as net, torch.no_grad():
+    with measuring(model) as net, torch.no_grad():
+        for step in steps:
+            moved = {name: weights[name] + step * direction[name] for name in weights}
             logits = torch.func.functional_call(net, moved, images)
-        losses.append(F.cross_entropy(logits, labels).item())
+            losses.append(F.cross_entropy(logits, labels).item())
     return losses
 
 

@@ -590,9 +590,9 @@ def assemble(notebook, found: Matching, extra: dict, done: Restored, copy) -> No
     for name in waiting:
         put(name)
     for name, cell in found.copy.items():
-        if not given(cell) and name not in found.at and not extra.get(name):
-            if not done.answers.get(name):
-                done.notes.append(f"Cell {name}: it is missing.")
+        there = name in found.at or extra.get(name) or done.answers.get(name)
+        if not (given(cell) or there):
+            done.notes.append(f"Cell {name}: it is missing.")
     notebook.cells, notebook.metadata = cells, nbformat.from_dict(copy.metadata)
 
 

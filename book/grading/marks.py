@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from book.tools.exercises import GradingError
+from book.tools.exercises import GradingError, whole
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
@@ -68,12 +68,10 @@ def write_table(path: Path, rows: list[list], plain: bool = False) -> None:
     `plain` leaves text that looks like a formula as it is: for importers, which must
     find names unchanged.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
     form = clean if plain else lambda value: safe(clean(value))
-    with part.open("w", encoding="utf-8" if plain else "utf-8-sig", newline="") as file:
+    how = {"encoding": "utf-8" if plain else "utf-8-sig", "newline": ""}
+    with whole(path) as part, part.open("w", **how) as file:
         csv.writer(file).writerows([[form(value) for value in row] for row in rows])
-    part.replace(path)
 
 
 def decoded(data: bytes, known: list[str]) -> tuple[str, str]:

@@ -424,8 +424,10 @@ def email_of(one: Submission) -> str:
 def forgotten(found: list[Submission]) -> list[str]:
     """Whether the students' own numbers were forgotten, as sentences."""
     count = sum(one.personal for one in found)
+    if not count:
+        return []
     have = "1 notebook has" if count == 1 else f"{count} notebooks have"
-    return [f"{have} numbers made for a student: grade with VARIANTS=1."] * (count > 0)
+    return [f"{have} numbers made for a student: grade with VARIANTS=1."]
 
 
 def names(one: Submission) -> list[str]:

@@ -9,7 +9,14 @@ from pathlib import Path
 from book.grading import marks, platforms, receive
 from book.grading.marks import number
 from book.grading.points import version
-from book.tools.exercises import GradingError, exercise_of, points, titles, write
+from book.tools.exercises import (
+    GradingError,
+    exercise_of,
+    points,
+    titles,
+    whole,
+    write,
+)
 
 OFTEN = 10  # seconds between two writings of the tables
 NOTHING = "nothing handed in"
@@ -314,18 +321,16 @@ def pack(path: Path, found: list, out: Path) -> None:
     "Upload Submissions": the first two numbers in a name are user and attachment
     (app/models/assignment.rb).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     pages = {}
     for one in sorted(found, key=lambda one: bool(one.grades)):  # the graded one counts
         name = f"{one.sender.prefix}feedback.html"
         if one.sender.platform == "moodle":
             name = f"{one.sender.prefix.rstrip('_')}_feedback.html"
         pages[name] = one.page
-    part = path.with_name(f"{path.name}.part")  # a zip that is cut short opens, too
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as box:
+    # A zip that is cut short opens, too.
+    with whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as box:
         for name, page in pages.items():
             box.write(out / page, name)
-    part.replace(path)
 
 
 def tell(report: Report, left_out: list[str], said: list[str]) -> None:

@@ -10,6 +10,7 @@ hidden tests, hints and outputs. Of each is made
 
 import argparse
 import ast
+import contextlib
 import copy
 import functools
 import hashlib
@@ -583,12 +584,22 @@ def kernel_python() -> str:
     return json.loads(kernel.read_text(encoding="utf-8"))["argv"][0]
 
 
-def write(path: Path, text: str) -> None:
-    """Write `text` to `path` at once or not at all."""
+@contextlib.contextmanager
+def whole(path: Path):
+    """Within, write the file that is given: it becomes `path` at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path` at once or not at all."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def digest(*paths: Path) -> str:

@@ -10,6 +10,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.tools.exercises import whole  # noqa: E402
+
 SITE = ROOT / "_build" / "html"
 NAME = "from-the-perceptron-to-resnet.zip"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date that the format knows
@@ -29,9 +33,8 @@ def pack(site: Path, path: Path) -> None:
         raise FileNotFoundError(f"there is no site in {site}: run 'make book'")
     files = [file for file in site.rglob("*") if file.is_file()]
     files = {file.relative_to(site).as_posix(): file for file in files}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")  # a zip that is cut short opens, too
-    with zipfile.ZipFile(part, "w") as archive:
+    # A zip that is cut short opens, too.
+    with whole(path) as part, zipfile.ZipFile(part, "w") as archive:
         for name in sorted(files.keys() - SERVED):
             entry = zipfile.ZipInfo(f"{path.stem}/{name}", date_time=EPOCH)
             entry.create_system = 3  # Unix, wherever it is made
@@ -39,7 +42,6 @@ def pack(site: Path, path: Path) -> None:
             stored = files[name].suffix in PACKED
             entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[name].read_bytes())
-    part.replace(path)
 
 
 def main() -> int:
